@@ -1,0 +1,32 @@
+"""An Ask: what a surface wants of the engine, before anything is resolved or planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ultrai.domain.query import Message, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The flags of `ultrai ask`, the keywords of `ask()`, the body of a request: all end up here.
+
+    `cocktail` and `models` exclude each other; both empty: the default. `backups` maps a model in
+    `models` to those tried after it. None: as settings have it. `resume` is the id of a Run whose
+    unanswered Slots are to be asked again.
+    """
+
+    messages: tuple[Message, ...] = ()
+    cocktail: str | None = None
+    models: tuple[str, ...] = ()
+    backups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=Sampling)
+    synthesis: str | None = None
+    quorum: int | None = None
+    deadline_s: float | None = None
+    max_cost_nanos: int | None = None
+    strict: bool = False
+    use_cache: bool = True
+    streaming: bool | None = None
+    resume: str | None = None

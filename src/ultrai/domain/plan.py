@@ -1,0 +1,144 @@
+"""The Plan: the pure result of planning a Run, made before anything is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ultrai.domain.money import format_usd
+from ultrai.domain.notice import Notice
+
+
+class NotReadyReason(StrEnum):
+    """Why a Candidate is not usable now."""
+
+    NOT_LISTED = "not_listed"
+    EXPIRED = "expired"
+    PRICE_UNKNOWN = "price_unknown"
+    OVER_PRICE_CAP = "over_price_cap"
+    WINDOW_TOO_SMALL = "window_too_small"
+    COOLING_DOWN = "cooling_down"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    NO_TEXT_OUTPUT = "no_text_output"
+    NO_UPSTREAM = "no_upstream"
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The verdict against a Candidate. `until_s` is on the clock's epoch (Unix seconds)."""
+
+    reason: NotReadyReason
+    message: str
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCandidate:
+    """A model that may fill a Slot, with what one Attempt on it would ask for and cost.
+
+    `max_tokens` includes headroom for reasoning. Amounts are nanodollars for one Attempt; None:
+    no price is known. `dropped` are parameters the model does not support. `price_cap` is what
+    goes out as the dearest acceptable price (USD per million tokens, as decimal strings).
+    """
+
+    model: str
+    upstream: str
+    role: str  # "primary", "successor" or "backup"
+    max_tokens: int
+    not_ready: NotReady | None = None
+    prompt_tokens: int = 0
+    low_nanos: int | None = None
+    expected_nanos: int | None = None
+    bound_nanos: int | None = None
+    expected_ms: int | None = None
+    dropped: tuple[str, ...] = ()
+    reasons: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether readiness holds nothing against it."""
+        return self.not_ready is None
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON types, for `ultrai plan --json` and the `planned` Event."""
+        verdict = self.not_ready
+        return {
+            "model": self.model,
+            "role": self.role,
+            "ready": verdict is None,
+            "not_ready": None
+            if verdict is None
+            else {"reason": verdict.reason.value, "message": verdict.message},
+            "max_tokens": self.max_tokens,
+            "prompt_tokens": self.prompt_tokens,
+            "cost_usd": {
+                "low": _usd(self.low_nanos),
+                "expected": _usd(self.expected_nanos),
+                "high": _usd(self.bound_nanos),
+            },
+            "expected_ms": self.expected_ms,
+            "dropped_parameters": list(self.dropped),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSlot:
+    """One Slot with its Candidates in the order in which they are tried."""
+
+    index: int
+    primary: str
+    candidates: tuple[PlannedCandidate, ...]
+
+    @property
+    def dearest_nanos(self) -> int | None:
+        """The dearest usable Candidate's bound for one Attempt; None when any is unknown."""
+        bounds = [c.bound_nanos for c in self.candidates if c.is_ready]
+        if any(bound is None for bound in bounds):
+            return None
+        return max((bound for bound in bounds if bound is not None), default=0)
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON types, for `ultrai plan --json` and the `planned` Event."""
+        return {
+            "index": self.index,
+            "primary": self.primary,
+            "candidates": [candidate.to_dict() for candidate in self.candidates],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """Lowest, expected and highest of something over a whole Run; None: not known."""
+
+    low: int | None
+    expected: int | None
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who would be asked, in which order, and what it may cost and take."""
+
+    cocktail: str | None
+    slots: tuple[PlannedSlot, ...]
+    cost_nanos: Bracket
+    expected_ms: int | None
+    notices: tuple[Notice, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON types, for `ultrai plan --json`."""
+        return {
+            "cocktail": self.cocktail,
+            "slots": [slot.to_dict() for slot in self.slots],
+            "cost_usd": {
+                "low": _usd(self.cost_nanos.low),
+                "expected": _usd(self.cost_nanos.expected),
+                "high": _usd(self.cost_nanos.high),
+            },
+            "expected_ms": self.expected_ms,
+            "notices": [notice.to_dict() for notice in self.notices],
+        }
+
+
+def _usd(nanos: int | None) -> str | None:
+    return None if nanos is None else format_usd(nanos)

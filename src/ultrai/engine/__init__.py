@@ -1,0 +1,1 @@
+"""The rooms that one query goes through; start with `run.py`."""

@@ -1,0 +1,103 @@
+"""What the engine needs of the world, named by the engine. Adapters fit structurally."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ultrai.domain.attempt import Account, AttemptRequest
+from ultrai.domain.catalog import Endpoint, Model, Snapshot
+from ultrai.domain.event import Event
+from ultrai.domain.outcome import Received
+from ultrai.domain.report import RunSummary
+from ultrai.policy.health import ModelHealth
+
+
+class Clock(Protocol):
+    """Stamps. Durations are read from the event loop's clock instead."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told of an Attempt while it runs, from the event loop, without waiting."""
+
+    def head_arrived(self, generation_id: str | None) -> None:
+        """The response head of a 200 is here; from now on the Attempt may be billed."""
+        ...
+
+    def delta_arrived(self, text: str, reasoning: str) -> None:
+        """More text or reasoning; either may be empty, not both."""
+        ...
+
+
+class Upstream(Protocol):
+    """One HTTP API with OpenAI's format."""
+
+    @property
+    def name(self) -> str:
+        """Its name in settings, Catalog and Reports."""
+        ...
+
+    async def send(self, request: AttemptRequest, observer: Observer) -> Received:
+        """Make one Attempt. Whatever the world does is in the value; only cancellation raises."""
+        ...
+
+    async def list_models(self) -> Sequence[Model]:
+        """The current listing. Raises UpstreamUnavailable."""
+        ...
+
+    async def list_endpoints(self, model_id: str) -> Sequence[Endpoint]:
+        """Who serves the model and how well. Raises UpstreamUnavailable."""
+        ...
+
+    async def read_account(self) -> Account | None:
+        """What the key may do; None where the upstream has no such notion. Raises the same."""
+        ...
+
+
+class CatalogShelf(Protocol):
+    """Keeps listings on disk. A damaged file is as good as none."""
+
+    async def load(self, upstream: str) -> tuple[Sequence[Model], Snapshot] | None:
+        """The listing kept last, or None."""
+        ...
+
+    async def save(self, upstream: str, models: Sequence[Model], fetched_at: datetime) -> None:
+        """Keep this listing. Failure to write is not the caller's concern."""
+        ...
+
+
+class RunHistory(Protocol):
+    """Stores Runs as their Events happen."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Queue Events of one Run, in order; returns at once."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything appended so far is committed. Raises StoreError."""
+        ...
+
+    async def list_runs(self, *, limit: int, containing: str | None = None) -> Sequence[RunSummary]:
+        """Newest first."""
+        ...
+
+    async def read_events(self, run_id: str) -> Sequence[Event]:
+        """All Events of the Run in order; a unique prefix of its id will do. Raises NotFound."""
+        ...
+
+
+class HealthMemory(Protocol):
+    """Remembers Health between processes."""
+
+    async def load(self) -> Mapping[str, ModelHealth]:
+        """What is remembered, by model id."""
+        ...
+
+    def remember(self, health: Mapping[str, ModelHealth]) -> None:
+        """Queue what has changed; returns at once."""
+        ...
