@@ -6,6 +6,7 @@ applied when a Run is planned, so that a Report can say what was written and wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,36 @@ SHIPPED = "shipped"
 
 NO_SYNTHESIS = "none"
 """The mode in which every Answer is shown as it came."""
+
+MOST_SEATS = 20
+"""How many Slots one `ID*N` may make."""
+
+_MODEL_ID = re.compile(r"~?[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._:/@+-]*")
+_LONGEST_ID = 200
+_COUNTS = frozenset(str(count) for count in range(1, MOST_SEATS + 1))
+
+
+def is_model_id(text: str) -> bool:
+    """Whether `text` has the form of a model id, `maker/model`; not whether such a model exists."""
+    return len(text) <= _LONGEST_ID and _MODEL_ID.fullmatch(text) is not None
+
+
+def parse_seat(text: str) -> tuple[str, int]:
+    """The model id and how many Slots it fills: `ID` fills one, `ID*3` fills three.
+
+    Raises ValueError with a sentence for the user when the form or the count is wrong.
+    """
+    model_id, star, digits = (part.strip() for part in text.partition("*"))
+    if not is_model_id(model_id):
+        message = "a model id has the form maker/model, such as openai/gpt-4o"
+        raise ValueError(message)
+    if not star:
+        return model_id, 1
+    count = int(digits) if digits in _COUNTS else 0
+    if not count:
+        message = f"a model can be seated *1 to *{MOST_SEATS} times"
+        raise ValueError(message)
+    return model_id, count
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ class ReportFold:
     def _settle(self, attempt: _Attempt, event: Event) -> None:
         attempt.elapsed_ms = cast("int | None", event.facts.get("elapsed_ms"))
         attempt.generation_id = cast("str | None", event.facts.get("generation_id"))
-        attempt.usage = event.usage
+        attempt.usage = None if event.usage == Usage() else event.usage
         attempt.cost = event.cost or NOT_BILLED
 
     def _slot(self, event: Event) -> _Slot:

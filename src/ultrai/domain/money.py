@@ -8,17 +8,17 @@ such as 5.500000000000001e-05.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 NANOS_PER_USD = 1_000_000_000
+_PRECISE = Context(prec=60)
+_NANOS = Decimal(NANOS_PER_USD)
 _CEILING_USD = Decimal(10**9)  # more than this for one attempt is not a figure but a fault
 
 
 def reserve_nanos(usd: Decimal) -> int:
     """The least whole number of nanodollars that covers `usd`."""
-    with localcontext() as context:
-        context.prec = 60
-        return int((usd * NANOS_PER_USD).to_integral_value(rounding=ROUND_CEILING))
+    return int(_PRECISE.multiply(usd, _NANOS).to_integral_value(rounding=ROUND_CEILING))
 
 
 def reported_nanos(raw: str | int | Decimal) -> int | None:
@@ -32,9 +32,7 @@ def reported_nanos(raw: str | int | Decimal) -> int | None:
         return None
     if not usd.is_finite() or usd < 0 or usd > _CEILING_USD:
         return None
-    with localcontext() as context:
-        context.prec = 60
-        return int((usd * NANOS_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))
+    return int(_PRECISE.multiply(usd, _NANOS).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
 def parse_usd(text: str) -> int:

@@ -36,9 +36,9 @@ class NotReady:
 class PlannedCandidate:
     """A model that may fill a Slot, with what one Attempt on it would ask for and cost.
 
-    `max_tokens` includes headroom for reasoning. Amounts are nanodollars for one Attempt; None:
-    no price is known. `dropped` are parameters the model does not support. `price_cap` is what
-    goes out as the dearest acceptable price (USD per million tokens, as decimal strings).
+    `max_tokens` includes headroom for reasoning; `max_tokens_limit` is the most the model allows.
+    Amounts are nanodollars for one Attempt; None: no price is known. `dropped` are parameters the
+    model does not support. `replaces` is the retired id in whose place the model stands.
     """
 
     model: str
@@ -53,6 +53,8 @@ class PlannedCandidate:
     expected_ms: int | None = None
     dropped: tuple[str, ...] = ()
     reasons: bool = False
+    max_tokens_limit: int | None = None
+    replaces: str | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -125,18 +127,34 @@ class Plan:
     expected_ms: int | None
     notices: tuple[Notice, ...] = ()
 
+    def to_facts(self) -> dict[str, object]:
+        """The short form that the `planned` Event carries."""
+        slots = [
+            {
+                "index": slot.index,
+                "primary": slot.primary,
+                "candidates": [c.model for c in slot.candidates if c.is_ready],
+            }
+            for slot in self.slots
+        ]
+        return {"slots": slots, "cost_usd": self._bracket(), "expected_ms": self.expected_ms}
+
     def to_dict(self) -> dict[str, object]:
         """JSON types, for `ultrai plan --json`."""
         return {
             "cocktail": self.cocktail,
             "slots": [slot.to_dict() for slot in self.slots],
-            "cost_usd": {
-                "low": _usd(self.cost_nanos.low),
-                "expected": _usd(self.cost_nanos.expected),
-                "high": _usd(self.cost_nanos.high),
-            },
+            "cost_usd": self._bracket(),
             "expected_ms": self.expected_ms,
             "notices": [notice.to_dict() for notice in self.notices],
+        }
+
+    def _bracket(self) -> dict[str, object]:
+        bracket = self.cost_nanos
+        return {
+            "low": _usd(bracket.low),
+            "expected": _usd(bracket.expected),
+            "high": _usd(bracket.high),
         }
 
 

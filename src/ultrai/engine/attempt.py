@@ -1,0 +1,364 @@
+"""The attempt room: one request for one Candidate, from Permit to settlement.
+
+Theory of operation. Permit, then reservation, then the request, then judgement, then settlement;
+each Attempt that was started ends in exactly one `Made`, also when it is cancelled from outside.
+The room says what happened and what it cost; what follows from it is the slot room's concern.
+
+It does not know other Candidates, retries or remedies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ultrai.domain.attempt import AttemptRequest, PriceCap
+from ultrai.domain.catalog import Model, Rates
+from ultrai.domain.event import EventType
+from ultrai.domain.outcome import (
+    NOT_BILLED,
+    Answer,
+    Cost,
+    CostState,
+    Failure,
+    FailureKind,
+    Phase,
+    Received,
+    Usage,
+)
+from ultrai.domain.money import reported_nanos
+from ultrai.domain.plan import PlannedCandidate
+from ultrai.domain.query import Query, Sampling
+from ultrai.domain.stamp import stamp
+from ultrai.engine.feed import Body, Feed
+from ultrai.engine.gate import Entry, Gate, Refusal
+from ultrai.engine.ports import Clock, Upstream
+from ultrai.engine.treasury import Envelope
+from ultrai.engine.tuning import Tuning
+from ultrai.engine.wellbeing import HealthBook, RetryBudget
+from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos, reckoned_nanos
+from ultrai.policy.tokens import bound_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What all Runs of a process share."""
+
+    gate: Gate
+    health: HealthBook
+    retries: RetryBudget
+    upstreams: Callable[[str], Upstream]
+    tuning: Tuning
+    clock: Clock
+    chance: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all Attempts of one Run share."""
+
+    rooms: Rooms
+    feed: Feed
+    query: Query
+    envelope: Envelope
+    find_model: Callable[[str], Model | None]
+    is_stopped: Callable[[str], Failure | None]
+    deadline_s: float
+    streaming: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One Attempt to be made. `price_cap` None: as the Catalog's prices give it."""
+
+    slot: int
+    number: int
+    candidate: PlannedCandidate
+    max_tokens: int
+    fallback: bool
+    is_retry: bool = False
+    patience_s: float = 0.0
+    price_cap: PriceCap | None = None
+    bound_nanos: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of it. `answer` xor `failure`; `text_begun`: readers have seen some of it."""
+
+    answer: Answer | None
+    failure: Failure | None
+    usage: Usage
+    cost: Cost
+    elapsed_ms: int
+    generation_id: str | None = None
+    text_begun: bool = False
+
+
+class Witness:
+    """Hears the stream of one Attempt and tells the feed; an `Observer`."""
+
+    __slots__ = (
+        "_attempt",
+        "_feed",
+        "_slot",
+        "first_token_s",
+        "generation_id",
+        "head_seen",
+    )
+
+    def __init__(self, feed: Feed, slot: int, attempt: int) -> None:
+        self._feed = feed
+        self._slot = slot
+        self._attempt = attempt
+        self.first_token_s: float | None = None
+        self.generation_id: str | None = None
+        self.head_seen = False
+
+    def head_arrived(self, generation_id: str | None) -> None:
+        """A 200 is here."""
+        self.head_seen = True
+        self.generation_id = generation_id
+
+    def delta_arrived(self, text: str, reasoning: str) -> None:
+        """Text or reasoning, or both, of one read."""
+        if self.first_token_s is None:
+            self.first_token_s = asyncio.get_running_loop().time()
+            self._publish(EventType.FIRST_TOKEN, Body())
+        if reasoning:
+            self._publish(EventType.REASONING_DELTA, Body(text=reasoning))
+        if text:
+            self._publish(EventType.TEXT_DELTA, Body(text=text))
+
+    def _publish(self, type_: EventType, body: Body) -> None:
+        self._feed.publish(type_, body, slot=self._slot, attempt=self._attempt)
+
+
+class AttemptRoom:
+    """Makes Attempts of one Slot, one after another."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self.witness: Witness | None = None
+        self.closing: Failure | None = None  # what a cancellation means, if it means a Failure
+
+    async def make(self, attempt: Try) -> Made:
+        """Make one Attempt. Cancelled from outside: it is settled first, then the cancel goes on."""
+        rooms = self._bench.rooms
+        candidate = attempt.candidate
+        entry = Entry(
+            model=candidate.model,
+            upstream=candidate.upstream,
+            owner=self._bench.feed.run_id,
+            is_free=":free" in candidate.model,
+        )
+        refusal = await rooms.gate.enter(entry, patience_s=attempt.patience_s)
+        if refusal is not None:
+            return self._not_sent(attempt, self._refused(refusal, entry))
+        try:
+            stopped = self._bench.is_stopped(candidate.upstream)
+            if stopped is not None:
+                return self._not_sent(attempt, stopped)
+            bound = attempt.bound_nanos
+            if bound is None and self._bench.envelope.is_capped:
+                bound = self.bound_of(candidate.model, attempt.max_tokens)
+            if not self._bench.envelope.reserve(attempt.slot, bound):
+                return self._not_sent(attempt, _over_budget(candidate.model))
+            return await self._send(replace(attempt, bound_nanos=bound))
+        finally:
+            rooms.gate.leave()
+
+    def bound_of(self, model_id: str, max_tokens: int) -> int | None:
+        """The most one Attempt on this model can cost, in nanodollars; None: not known."""
+        model = self._bench.find_model(model_id)
+        if model is None or model.prices is None:
+            return None
+        return bound_nanos(
+            model.prices,
+            prompt_tokens=bound_tokens(self._bench.query.messages),
+            max_tokens=max_tokens,
+            headroom=self._bench.rooms.tuning.price_headroom,
+        )
+
+    def bound_under(self, cap: PriceCap, max_tokens: int) -> int:
+        """The same under a price cap that goes out with the Attempt."""
+        million = 1_000_000
+        rates = Rates(cap.prompt / million, cap.completion / million, cap.request)
+        prompt_tokens = bound_tokens(self._bench.query.messages)
+        return rates_nanos(rates, prompt_tokens=prompt_tokens, completion_tokens=max_tokens)
+
+    async def _send(self, attempt: Try) -> Made:
+        bench = self._bench
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        started_at = bench.rooms.clock.now()
+        self._announce(attempt, started_at)
+        witness = self.witness = Witness(bench.feed, attempt.slot, attempt.number)
+        upstream = bench.rooms.upstreams(attempt.candidate.upstream)
+        try:
+            received = await upstream.send(self._request(attempt), witness)
+        except asyncio.CancelledError:
+            self._settle_cancelled(attempt, witness, started_s)
+            raise
+        finally:
+            self.witness = None
+        elapsed_ms = int((loop.time() - started_s) * 1000)
+        cost = self._cost(attempt, received, started_at)
+        bench.envelope.burn(attempt.slot, cost.nanos)
+        self._remember(attempt, received, witness, (started_s, elapsed_ms))
+        answer = received.answer
+        if answer is not None:
+            answer = replace(answer, received_at=stamp(bench.rooms.clock.now()))
+        return Made(
+            answer=answer,
+            failure=received.failure,
+            usage=received.usage,
+            cost=cost,
+            elapsed_ms=elapsed_ms,
+            generation_id=received.generation_id or witness.generation_id,
+            text_begun=witness.first_token_s is not None,
+        )
+
+    def _announce(self, attempt: Try, started_at: datetime) -> None:
+        self._bench.rooms.retries.count(is_retry=attempt.is_retry)
+        self._bench.feed.publish(
+            EventType.ATTEMPT_STARTED,
+            Body(
+                facts={
+                    "model": attempt.candidate.model,
+                    "started_at": stamp(started_at),
+                    "fallback": attempt.fallback,
+                }
+            ),
+            slot=attempt.slot,
+            attempt=attempt.number,
+        )
+
+    def _request(self, attempt: Try) -> AttemptRequest:
+        bench = self._bench
+        candidate = attempt.candidate
+        wanted = bench.query.sampling
+        sampling = Sampling(
+            max_tokens=attempt.max_tokens,
+            temperature=None if "temperature" in candidate.dropped else wanted.temperature,
+            seed=None if "seed" in candidate.dropped else wanted.seed,
+        )
+        cap = attempt.price_cap
+        if cap is None and bench.envelope.is_capped:
+            cap = self._cap_of(candidate.model)
+        tuning = bench.rooms.tuning
+        return AttemptRequest(
+            model=candidate.model,
+            messages=bench.query.messages,
+            sampling=sampling,
+            stream=bench.streaming,
+            price_cap=cap,
+            timers=tuning.timers_for(
+                reasons=candidate.reasons, is_local=candidate.upstream in tuning.free_upstreams
+            ),
+        )
+
+    def _cap_of(self, model_id: str) -> PriceCap | None:
+        model = self._bench.find_model(model_id)
+        if model is None or model.prices is None:
+            return None
+        return price_cap(
+            model.prices,
+            prompt_tokens=bound_tokens(self._bench.query.messages),
+            headroom=self._bench.rooms.tuning.price_headroom,
+        )
+
+    def _cost(self, attempt: Try, received: Received, moment: datetime) -> Cost:
+        if received.cost_raw is not None:
+            nanos = reported_nanos(received.cost_raw)
+            if nanos is not None:
+                return Cost(nanos, CostState.REPORTED, received.cost_raw)
+        upstream = attempt.candidate.upstream
+        if upstream in self._bench.rooms.tuning.free_upstreams or _was_refused(received):
+            return NOT_BILLED
+        model = self._bench.find_model(attempt.candidate.model)
+        if model is not None and model.prices is not None:
+            reckoned = reckoned_nanos(model.prices, received.usage, moment)
+            if reckoned is not None:
+                return Cost(reckoned, CostState.ESTIMATED)
+        return Cost(self._bound(attempt), CostState.ESTIMATED)
+
+    def _bound(self, attempt: Try) -> int | None:
+        if attempt.bound_nanos is not None:
+            return attempt.bound_nanos
+        return self.bound_of(attempt.candidate.model, attempt.max_tokens)
+
+    def _settle_cancelled(self, attempt: Try, witness: Witness, started_s: float) -> None:
+        free = attempt.candidate.upstream in self._bench.rooms.tuning.free_upstreams
+        cost = NOT_BILLED if free else Cost(self._bound(attempt), CostState.ESTIMATED)
+        self._bench.envelope.burn(attempt.slot, cost.nanos)
+        elapsed_ms = int((asyncio.get_running_loop().time() - started_s) * 1000)
+        failure = self.closing
+        if failure is not None and witness.first_token_s is not None:
+            failure = replace(failure, phase=Phase.MID_STREAM)
+        self._bench.feed.publish(
+            EventType.ATTEMPT_FAILED,
+            Body(
+                failure=failure,
+                cost=cost,
+                facts={
+                    "model": attempt.candidate.model,
+                    "outcome": "cancelled" if failure is None else "failure",
+                    "elapsed_ms": elapsed_ms,
+                    "generation_id": witness.generation_id,
+                },
+            ),
+            slot=attempt.slot,
+            attempt=attempt.number,
+        )
+
+    def _remember(
+        self, attempt: Try, received: Received, witness: Witness, times: tuple[float, int]
+    ) -> None:
+        started_s, elapsed_ms = times
+        health = self._bench.rooms.health
+        model = attempt.candidate.model
+        if received.failure is not None:
+            now_s = self._bench.rooms.clock.now().timestamp()
+            health.failed(model, received.failure.kind, now_s)
+            return
+        first_ms = None
+        if witness.first_token_s is not None:
+            first_ms = int((witness.first_token_s - started_s) * 1000)
+        health.answered(model, first_token_ms=first_ms, total_ms=elapsed_ms)
+
+    def _refused(self, refusal: Refusal, entry: Entry) -> Failure:
+        if refusal is Refusal.QUEUE_FULL:
+            return Failure(FailureKind.DEADLINE, "the own queue of requests is full")
+        wait_s = round(self._bench.rooms.gate.wait_s(entry), 1)
+        return Failure(
+            FailureKind.RATE_LIMITED,
+            f"{entry.model} may not start for another {wait_s:g} s; nothing was sent",
+            retry_after_s=wait_s,
+        )
+
+    def _not_sent(self, attempt: Try, failure: Failure) -> Made:
+        self._announce(attempt, self._bench.rooms.clock.now())
+        return Made(None, failure, Usage(), NOT_BILLED, 0)
+
+
+def _was_refused(received: Received) -> bool:
+    """Whether the upstream provably did no work: nothing left us, or it said no before any text."""
+    failure = received.failure
+    if not received.sent:
+        return True
+    if failure is None or failure.phase is Phase.MID_STREAM:
+        return False
+    if failure.status is not None and failure.status >= 300:
+        return True
+    silent = (FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.EMPTY_ANSWER)
+    return failure.kind not in silent
+
+
+def _over_budget(model_id: str) -> Failure:
+    return Failure(
+        FailureKind.REFUSED_BY_BUDGET,
+        f"another attempt on {model_id} could pass the run's cost cap; nothing was sent",
+    )

@@ -1,0 +1,344 @@
+"""The desk: takes an Ask, plans it, refuses what must be refused, and starts a Run.
+
+It knows the shared rooms, the cocktails and the listings; it does not know how a Run works inside
+(see `run.py`) or how anybody shows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ultrai.domain.ask import Ask
+from ultrai.domain.attempt import PriceCap
+from ultrai.domain.cocktail import AUTO, CocktailBook
+from ultrai.domain.errors import CredentialsError, UpstreamUnavailable, UsageError
+from ultrai.domain.event import Event
+from ultrai.domain.notice import Notice, NoticeCode
+from ultrai.domain.plan import NotReadyReason, Plan
+from ultrai.domain.query import Limits, Query
+from ultrai.domain.report import Report
+from ultrai.engine.attempt import Rooms
+from ultrai.engine.feed import EventLog, Feed, Subscription
+from ultrai.engine.listings import Listings
+from ultrai.engine.planning import World, check_envelope, find_model, plan_run
+from ultrai.engine.ports import HealthMemory
+from ultrai.engine.quota import FreeQuota
+from ultrai.engine.resolving import (
+    Recipe,
+    check_synthesis,
+    cocktail_named,
+    recipe_of_cocktail,
+    recipe_of_models,
+    recipe_of_rest,
+)
+from ultrai.engine.run import Run, RunOrder
+from ultrai.policy.corrections import Corrections
+from ultrai.policy.selection import BUDGET, DEPTH, PREMIUM, SPEEDY, Circumstances, choose_cocktail
+from ultrai.policy.succession import Successions
+
+_CHOICES = (PREMIUM, SPEEDY, BUDGET, DEPTH)
+
+# Notices that say how something was decided, not that something is other than asked.
+_NO_OBSTACLE = frozenset(
+    {NoticeCode.COCKTAIL_CHOSEN, NoticeCode.COCKTAIL_DEFAULTED, NoticeCode.RUN_RESUMED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What does not change while the process runs. Durations are seconds.
+
+    `default_cocktail` stands for an Ask that names nobody; `keyless` maps an upstream without a key
+    to what a person can do about it.
+    """
+
+    book: CocktailBook
+    corrections: Corrections
+    successions: Successions
+    upstream_of: Callable[[str], str]
+    default_cocktail: str
+    local_upstreams: frozenset[str] = frozenset()
+    keyless: Mapping[str, str] | None = None
+    deadline_s: float | None = None
+    remote_deadline_s: float = 180.0
+    local_deadline_s: float = 600.0
+    quorum: int | None = None
+
+
+class RunHandle:
+    """A Run under way: read its Events, wait for its Report, stop waiting, cancel."""
+
+    def __init__(self, run: Run, execute: Callable[[], asyncio.Task[Report]]) -> None:
+        self._run = run
+        self._subscription: Subscription = run.feed.subscribe()
+        self._task = execute()
+
+    @property
+    def run_id(self) -> str:
+        """The Run's id."""
+        return self._run.feed.run_id
+
+    @property
+    def plan(self) -> Plan:
+        """The Plan it follows."""
+        return self._run.order.plan
+
+    def events(self) -> AsyncIterator[Event]:
+        """All Events from the first; the last has type `report`. To be read once."""
+        return self._subscription.read()
+
+    async def report(self) -> Report:
+        """The final Report; waits for it."""
+        return await asyncio.shield(self._task)
+
+    def stop_waiting(self) -> None:
+        """Go on with what is there."""
+        self._run.stop_waiting()
+
+    def cancel(self) -> None:
+        """End now; what arrived is kept and the Run is interrupted."""
+        self._run.cancel()
+
+    async def aclose(self) -> None:
+        """Cancel what still runs and wait until it has settled."""
+        self.cancel()
+        await asyncio.wait([self._task])
+
+
+class Desk:
+    """Where every query begins."""
+
+    def __init__(
+        self,
+        house: House,
+        rooms: Rooms,
+        listings: Listings,
+        *,
+        quota: FreeQuota,
+        history: EventLog | None,
+        memory: HealthMemory | None,
+    ) -> None:
+        self._house = house
+        self._rooms = rooms
+        self._listings = listings
+        self._quota = quota
+        self._history = history
+        self._memory = memory
+        self._tasks: set[asyncio.Task[Report]] = set()
+
+    def upstream_of(self, model_id: str) -> str:
+        """The name of the upstream that an id belongs to."""
+        return self._house.upstream_of(model_id)
+
+    async def plan(self, ask: Ask, *, earlier: Report | None = None) -> Plan:
+        """Who would be asked, what fits, what it may cost; spends nothing."""
+        return (await self._order(ask, earlier)).plan
+
+    async def ask(
+        self, ask: Ask, *, earlier: Report | None = None, stored: bool = True
+    ) -> Report:
+        """Run to the end without anybody watching."""
+        run = self._run(await self._checked(ask, earlier), stored=stored)
+        try:
+            return await run.execute()
+        finally:
+            self._remember()
+
+    async def start(self, ask: Ask, *, earlier: Report | None = None) -> RunHandle:
+        """Start a Run whose Events somebody reads. The desk ends it when it closes itself."""
+        run = self._run(await self._checked(ask, earlier))
+        return RunHandle(run, partial(self._spawn, run))
+
+    async def world(self, model_ids: Sequence[str], *, refresh: bool = False) -> World:
+        """The world as planning sees it, with the listings of these models' upstreams."""
+        upstreams = {self._house.upstream_of(model) for model in model_ids}
+        keyless = self._house.keyless or {}
+        catalog = await self._listings.current(sorted(upstreams - set(keyless)), refresh=refresh)
+        free_left = None
+        if any(":free" in model for model in model_ids):
+            free_left = await self._quota.left()
+        return World(
+            catalog=catalog,
+            health=self._rooms.health,
+            now=self._rooms.clock.now(),
+            upstream_of=self._house.upstream_of,
+            successions=self._house.successions,
+            keyless=frozenset(keyless),
+            free_left=free_left,
+            free_resets_s=None if free_left is None else self._quota.resets_s(),
+        )
+
+    async def aclose(self) -> None:
+        """Cancel every Run that is still under way and wait until all have settled."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._remember()
+
+    def _spawn(self, run: Run) -> asyncio.Task[Report]:
+        task = asyncio.get_running_loop().create_task(run.execute())
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Report]) -> None:
+        self._tasks.discard(task)
+        self._remember()
+
+    def _remember(self) -> None:
+        if self._memory is not None:
+            changed = self._rooms.health.take_changed()
+            if changed:
+                self._memory.remember(changed)
+
+    def _run(self, order: RunOrder, *, stored: bool = True) -> Run:
+        loop = asyncio.get_running_loop()
+        log = self._history if stored else None
+        feed = Feed(self._new_id(), time_s=loop.time, log=log)
+        return Run(order, self._rooms, feed, dearest=self._dearest)
+
+    def _new_id(self) -> str:
+        milliseconds = int(self._rooms.clock.now().timestamp() * 1000)
+        return f"run_{milliseconds:011x}{int(self._rooms.chance() * 2**40):010x}"
+
+    async def _checked(self, ask: Ask, earlier: Report | None) -> RunOrder:
+        order = await self._order(ask, earlier)
+        plan = order.plan
+        obstacles = [n for n in plan.notices if n.code not in _NO_OBSTACLE]
+        if ask.strict and obstacles:
+            raise UsageError(
+                f"--strict: {obstacles[0].message}; nothing was sent",
+                hint="leave --strict out to go on with a notice",
+            )
+        self._check_keys(plan)
+        self._check_quorum(plan, order.limits)
+        check_envelope(plan, order.limits, order.catalog)
+        return order
+
+    def _check_keys(self, plan: Plan) -> None:
+        candidates = [c for slot in plan.slots for c in slot.candidates]
+        lacking = [
+            c
+            for c in candidates
+            if c.not_ready is not None and c.not_ready.reason is NotReadyReason.NO_UPSTREAM
+        ]
+        if lacking and not any(c.is_ready for c in candidates):
+            hint = (self._house.keyless or {}).get(lacking[0].upstream, "")
+            raise CredentialsError(f"no key is set for {lacking[0].upstream}", hint=hint)
+
+    def _check_quorum(self, plan: Plan, limits: Limits) -> None:
+        if limits.quorum is not None and limits.quorum > len(plan.slots):
+            raise UsageError(
+                f"a quorum of {limits.quorum} cannot be reached with {len(plan.slots)} slots",
+                hint="ask for fewer answers or name more models",
+            )
+
+    async def _order(self, ask: Ask, earlier: Report | None) -> RunOrder:
+        if not ask.messages:
+            raise UsageError("there is nothing to ask", hint="give a prompt")
+        check_synthesis(ask.synthesis)
+        query = Query(ask.messages, ask.sampling)
+        recipe = await self._recipe(ask, query, earlier)
+        limits = self._limits(ask, recipe)
+        ids = [model for slot in recipe.slots for model in slot.candidates]
+        world = await self.world(ids)
+        plan = plan_run(recipe, query, limits, world, self._rooms.tuning)
+        streaming = self._rooms.tuning.streaming if ask.streaming is None else ask.streaming
+        return RunOrder(
+            query=query,
+            plan=plan,
+            limits=limits,
+            catalog=world.catalog,
+            find_model=partial(find_model, world.catalog),
+            streaming=streaming,
+            resumed_from=None if earlier is None else earlier.id,
+        )
+
+    async def _recipe(self, ask: Ask, query: Query, earlier: Report | None) -> Recipe:
+        house = self._house
+        if ask.cocktail is not None and ask.models:
+            raise UsageError("a cocktail and single models exclude each other")
+        if ask.models:
+            recipe = recipe_of_models(ask, house.corrections)
+        else:
+            recipe = await self._cocktail_recipe(ask, query)
+        if earlier is not None:
+            recipe = recipe_of_rest(recipe, earlier)
+        return recipe
+
+    async def _cocktail_recipe(self, ask: Ask, query: Query) -> Recipe:
+        house = self._house
+        name = ask.cocktail or house.default_cocktail
+        notices: list[Notice] = []
+        if name.casefold() == AUTO:
+            name, reason = await self._choose(ask, query)
+            notices.append(Notice(NoticeCode.COCKTAIL_CHOSEN, reason))
+        elif ask.cocktail is None:
+            notices.append(
+                Notice(NoticeCode.COCKTAIL_DEFAULTED, f"no key is set: {name} answers")
+            )
+        cocktail = cocktail_named(name, house.book)
+        check_synthesis(cocktail.synthesis)
+        recipe = recipe_of_cocktail(cocktail, house.corrections)
+        return replace(recipe, notices=(*notices, *recipe.notices))
+
+    async def _choose(self, ask: Ask, query: Query) -> tuple[str, str]:
+        """One of the four by `policy.selection`, from their Plans."""
+        limits = self._limits(ask, None)
+        ready: dict[str, float] = {}
+        cost: dict[str, int | None] = {}
+        latency: dict[str, float | None] = {}
+        for name in _CHOICES:
+            cocktail = self._house.book.find(name)
+            if cocktail is None:
+                continue
+            recipe = recipe_of_cocktail(cocktail, self._house.corrections)
+            world = await self.world(cocktail.model_ids)
+            plan = plan_run(recipe, query, limits, world, self._rooms.tuning)
+            usable = sum(any(c.is_ready for c in slot.candidates) for slot in plan.slots)
+            ready[name] = usable / len(plan.slots)
+            cost[name] = plan.cost_nanos.expected
+            latency[name] = None if plan.expected_ms is None else plan.expected_ms / 1000
+        choice = choose_cocktail(
+            Circumstances(
+                prompt=query.prompt,
+                deadline_s=ask.deadline_s,
+                max_cost_nanos=ask.max_cost_nanos,
+                ready_share=ready,
+                expected_cost_nanos=cost,
+                expected_latency_s=latency,
+            )
+        )
+        return choice.cocktail, choice.reason
+
+    def _limits(self, ask: Ask, recipe: Recipe | None) -> Limits:
+        house = self._house
+        deadline_s = ask.deadline_s or house.deadline_s
+        if deadline_s is None:
+            ids = [] if recipe is None else [s.primary for s in recipe.slots]
+            local = bool(ids) and all(house.upstream_of(m) in house.local_upstreams for m in ids)
+            deadline_s = house.local_deadline_s if local else house.remote_deadline_s
+        quorum = ask.quorum or (recipe.quorum if recipe else None) or house.quorum
+        return Limits(deadline_s, quorum, ask.max_cost_nanos, ask.strict)
+
+    async def _dearest(self, model_id: str) -> PriceCap | None:
+        """The dearest provider's price as a cap; None where the upstream does not tell."""
+        upstream = self._rooms.upstreams(self._house.upstream_of(model_id))
+        try:
+            endpoints = await upstream.list_endpoints(model_id)
+        except UpstreamUnavailable:
+            return None
+        rates = [endpoint.rates for endpoint in endpoints if endpoint.rates is not None]
+        if not rates:
+            return None
+        million = 1_000_000
+        return PriceCap(
+            prompt=max(each.prompt for each in rates) * million,
+            completion=max(each.completion for each in rates) * million,
+            request=max((each.request for each in rates if each.request), default=None),
+        )
+

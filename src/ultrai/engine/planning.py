@@ -1,0 +1,386 @@
+"""Catalog + Health + fitting + price -> Plan: pure, and made before anything is spent.
+
+Theory of operation. Each Slot's ids are placed: a listed id stands; an id that the live catalogue
+lacks hands its place to a successor, primaries of other Slots being passed over while another is
+left; an id without successor stays as a Candidate that is not ready, so that the Plan shows it.
+Then each Candidate is judged, its `max_tokens` fitted, its parameters compared, its Attempt priced.
+Where an upstream's listing is not known, ids are asked as they stand.
+
+It does not know which of the Candidates will be asked, and it sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from ultrai.domain.catalog import Catalog, Model
+from ultrai.domain.cocktail import Slot
+from ultrai.domain.errors import BudgetRefusal, UsageError
+from ultrai.domain.money import format_usd
+from ultrai.domain.notice import Notice, NoticeCode
+from ultrai.domain.plan import (
+    Bracket,
+    NotReady,
+    NotReadyReason,
+    Plan,
+    PlannedCandidate,
+    PlannedSlot,
+)
+from ultrai.domain.query import Limits, Query
+from ultrai.engine.resolving import Recipe
+from ultrai.engine.tuning import Tuning
+from ultrai.policy.health import ModelHealth, percentile
+from ultrai.policy.nearest import did_you_mean
+from ultrai.policy.pricing import bound_nanos, rates_at, rates_nanos
+from ultrai.policy.readiness import Question, cooling_down, judge
+from ultrai.policy.succession import Market, Successions, successor
+from ultrai.policy.tokens import bound_tokens, estimate_tokens, window_tokens
+
+_VIRTUAL_SUFFIXES = ("nitro", "floor", "exacto", "online")
+PROBE_TOKENS = 1  # so small a request asks whether a model serves, not for an answer
+_TYPICAL_ANSWER_TOKENS = 350
+_TYPICAL_REASONING_TOKENS = 800
+
+
+class HealthView(Protocol):
+    """Health by model id; every id has some."""
+
+    def __getitem__(self, model: str, /) -> ModelHealth:
+        """The model's Health."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What planning sees of the world. `keyless`: upstreams that cannot be asked for lack of a key.
+
+    `free_left` counts requests left today on `:free` models, None when nobody knows.
+    """
+
+    catalog: Catalog
+    health: HealthView
+    now: datetime
+    upstream_of: Callable[[str], str]
+    successions: Successions = field(default_factory=Successions)
+    keyless: frozenset[str] = frozenset()
+    free_left: int | None = None
+    free_resets_s: float | None = None
+
+
+def find_model(catalog: Catalog, model_id: str) -> Model | None:
+    """The model of an id, also of one with a virtual suffix, which no catalogue lists."""
+    model = catalog.get(model_id)
+    if model is not None:
+        return model
+    base, colon, suffix = model_id.rpartition(":")
+    if not colon or suffix not in _VIRTUAL_SUFFIXES:
+        return None
+    model = find_model(catalog, base)
+    if model is None:
+        return None
+    # The web plugin costs extra per search: the price of `:online` is not known beforehand.
+    return replace(model, id=model_id, prices=None if suffix == "online" else model.prices)
+
+
+def plan_run(recipe: Recipe, query: Query, limits: Limits, world: World, tuning: Tuning) -> Plan:
+    """The Plan. Raises UsageError where a model named by the user does not exist."""
+    return _Planner(recipe, query, limits, world, tuning).plan()
+
+
+def check_envelope(plan: Plan, limits: Limits, catalog: Catalog) -> None:
+    """Raise BudgetRefusal when the worst case of the first Attempts does not fit the cost cap."""
+    cap = limits.max_cost_nanos
+    if cap is None:
+        return
+    for slot in plan.slots:
+        for candidate in slot.candidates:
+            if candidate.is_ready and not catalog.knows(candidate.upstream):
+                raise BudgetRefusal(
+                    f"no price of {candidate.model} is known, so a cost cap cannot be kept; "
+                    "nothing was sent",
+                    hint="try again when the catalogue can be read, or leave --max-cost out",
+                )
+    needed = sum(slot.dearest_nanos or 0 for slot in plan.slots)
+    if needed > cap:
+        raise BudgetRefusal(
+            f"the worst case of this run is ${format_usd(needed)}, over the cap of "
+            f"${format_usd(cap)}; nothing was sent",
+            hint=f"allow --max-cost {format_usd(needed)}, or lower --max-tokens",
+        )
+
+
+class _Planner:
+    """One planning; holds what its steps share."""
+
+    def __init__(
+        self, recipe: Recipe, query: Query, limits: Limits, world: World, tuning: Tuning
+    ) -> None:  # fmt: skip
+        self._recipe = recipe
+        self._query = query
+        self._limits = limits
+        self._world = world
+        self._tuning = tuning
+        self._notices: list[Notice] = list(recipe.notices)
+        self._bound_tokens = bound_tokens(query.messages)
+        self._made: dict[str, PlannedCandidate] = {}
+        self._free_listed: Sequence[str] | None = None
+        self._taken = {s.primary for s in recipe.slots if self._is_listed(s.primary)}
+
+    def plan(self) -> Plan:
+        self._note_catalogue()
+        slots = tuple(self._slot(i, slot) for i, slot in enumerate(self._recipe.slots))
+        expected = [self._first(slot) for slot in slots]
+        latencies = [c.expected_ms for c in expected if c is not None]
+        known = [ms for ms in latencies if ms is not None]
+        return Plan(
+            cocktail=self._recipe.cocktail,
+            slots=slots,
+            cost_nanos=Bracket(
+                low=_total([c.low_nanos if c else 0 for c in expected]),
+                expected=_total([c.expected_nanos if c else 0 for c in expected]),
+                high=_total([slot.dearest_nanos for slot in slots]),
+            ),
+            expected_ms=max(known) if known and len(known) == len(latencies) else None,
+            notices=tuple(self._notices),
+        )
+
+    def _is_listed(self, model_id: str) -> bool:
+        return find_model(self._world.catalog, model_id) is not None
+
+    def _note_catalogue(self) -> None:
+        ids = [model for slot in self._recipe.slots for model in slot.candidates]
+        for name in sorted({self._world.upstream_of(model) for model in ids}):
+            snapshot = self._world.catalog.snapshots.get(name)
+            if snapshot is None and name not in self._world.keyless:
+                self._notice(
+                    NoticeCode.CATALOGUE_MISSING,
+                    f"no catalogue of {name} is at hand: ids are asked as they stand, "
+                    "prices and windows are not known",
+                )
+            elif snapshot is not None and snapshot.stale:
+                self._notice(
+                    NoticeCode.CATALOGUE_STALE,
+                    f"the catalogue of {name} is of {snapshot.fetched_at:%Y-%m-%d %H:%M} UTC: "
+                    "it could not be renewed",
+                )
+
+    def _slot(self, index: int, slot: Slot) -> PlannedSlot:
+        candidates = [self._place(index, slot.primary, is_primary=True)]
+        for backup in slot.backups:
+            candidate = self._place(index, backup, is_primary=False)
+            if candidate.model not in {c.model for c in candidates}:
+                candidates.append(candidate)
+        self._note_first(index, candidates)
+        return PlannedSlot(index, slot.primary, tuple(candidates))
+
+    def _place(self, index: int, model_id: str, *, is_primary: bool) -> PlannedCandidate:
+        """The Candidate for one written id: itself, its successor, or itself as not ready."""
+        role = "primary" if is_primary else "backup"
+        upstream = self._world.upstream_of(model_id)
+        if self._world.catalog.knows(upstream) and not self._is_listed(model_id):
+            heir = self._heir(model_id)
+            if heir is not None:
+                if is_primary:
+                    self._taken.add(heir)
+                self._notice(
+                    NoticeCode.MODEL_SUPERSEDED,
+                    f"{model_id} is no longer listed; {heir} takes its place",
+                    index,
+                )
+                candidate = self._candidate(heir)
+                new_role = "successor" if is_primary else role
+                return replace(candidate, role=new_role, replaces=model_id)
+            if self._recipe.named and is_primary:
+                raise self._unknown(model_id)
+        return replace(self._candidate(model_id), role=role)
+
+    def _heir(self, model_id: str) -> str | None:
+        catalog = self._world.catalog
+        if self._free_listed is None and model_id.endswith(":free"):
+            self._free_listed = _free_chat_models(catalog)
+        market = Market(
+            listed=catalog,
+            taken=self._taken,
+            is_ready=lambda heir: self._candidate(heir).is_ready,
+            free_listed=self._free_listed or (),
+        )
+        return successor(
+            model_id,
+            self._world.successions,
+            market=market,
+            allow_paid_for_free=self._tuning.free_may_become_paid,
+        )
+
+    def _unknown(self, model_id: str) -> UsageError:
+        question = did_you_mean(model_id, self._world.catalog.models)
+        return UsageError(
+            f"there is no model {model_id!r} in the catalogue; nothing was sent",
+            hint=question or "search with `ultrai models WORD`",
+        )
+
+    def _candidate(self, model_id: str) -> PlannedCandidate:
+        made = self._made.get(model_id)
+        if made is None:
+            made = self._made[model_id] = self._make(model_id)
+        return made
+
+    def _make(self, model_id: str) -> PlannedCandidate:
+        world = self._world
+        upstream = world.upstream_of(model_id)
+        max_tokens = self._query.sampling.max_tokens
+        if upstream in world.keyless:
+            verdict = NotReady(NotReadyReason.NO_UPSTREAM, f"no key is set for {upstream}")
+            return PlannedCandidate(model_id, upstream, "", max_tokens, verdict)
+        if not world.catalog.knows(upstream):
+            cooling = cooling_down(model_id, world.health[model_id], world.now.timestamp())
+            return PlannedCandidate(model_id, upstream, "", max_tokens, cooling)
+        model = find_model(world.catalog, model_id)
+        tokenizer = None if model is None else model.tokenizer
+        needed = window_tokens(self._query.messages, tokenizer)
+        judged = judge(model_id, model, self._health(model_id, upstream), self._question(needed))
+        candidate = PlannedCandidate(model_id, upstream, "", max_tokens, judged)
+        return candidate if model is None else self._detail(candidate, model, needed)
+
+    def _health(self, model_id: str, upstream: str) -> ModelHealth:
+        """Health, forgetting a withdrawal that the current listing is younger than."""
+        health = self._world.health[model_id]
+        snapshot = self._world.catalog.snapshots[upstream]
+        since_s = health.unavailable_since_s
+        if since_s is not None and snapshot.fetched_at.timestamp() > since_s:
+            return replace(health, unavailable_since_s=None)
+        return health
+
+    def _question(self, needed: int) -> Question:
+        return Question(
+            now=self._world.now,
+            window_tokens=needed,
+            max_tokens=min(self._query.sampling.max_tokens, self._tuning.max_tokens_floor),
+            needs_price=self._limits.max_cost_nanos is not None,
+            named_by_user=self._recipe.named,
+            max_usd_per_million=self._tuning.max_usd_per_million,
+            free_left=self._world.free_left,
+            free_resets_s=self._world.free_resets_s,
+        )
+
+    def _detail(self, candidate: PlannedCandidate, model: Model, needed: int) -> PlannedCandidate:
+        limit = _output_limit(model, needed)
+        wanted = self._query.sampling.max_tokens
+        if model.reasons_by_default and wanted > PROBE_TOKENS:
+            wanted += self._tuning.reasoning_headroom_tokens
+        max_tokens = wanted if limit is None else max(1, min(wanted, limit))
+        detailed = replace(
+            candidate,
+            max_tokens=max_tokens,
+            max_tokens_limit=limit,
+            dropped=self._dropped(model),
+            reasons=model.reasons_by_default,
+            prompt_tokens=estimate_tokens(self._query.messages, model.tokenizer),
+            expected_ms=percentile(self._world.health[candidate.model].total_ms, 0.5),
+        )
+        return self._priced(detailed, model)
+
+    def _dropped(self, model: Model) -> tuple[str, ...]:
+        if not model.supported_parameters:
+            return ()
+        sampling = self._query.sampling
+        wanted = (("temperature", sampling.temperature), ("seed", sampling.seed))
+        return tuple(
+            name
+            for name, value in wanted
+            if value is not None and name not in model.supported_parameters
+        )
+
+    def _priced(self, candidate: PlannedCandidate, model: Model) -> PlannedCandidate:
+        prices = model.prices
+        if prices is None:
+            return candidate
+        bound = bound_nanos(
+            prices,
+            prompt_tokens=self._bound_tokens,
+            max_tokens=candidate.max_tokens,
+            headroom=self._tuning.price_headroom,
+        )
+        rates = rates_at(prices, candidate.prompt_tokens, self._world.now)
+        typical = _TYPICAL_ANSWER_TOKENS + _TYPICAL_REASONING_TOKENS * candidate.reasons
+        prompt = candidate.prompt_tokens
+        expected = min(candidate.max_tokens, typical)
+        verdict = candidate.not_ready
+        cap = self._limits.max_cost_nanos
+        if verdict is None and cap is not None and bound > cap:
+            verdict = NotReady(
+                NotReadyReason.OVER_PRICE_CAP,
+                f"one attempt on {candidate.model} may cost ${format_usd(bound)}, over the cap",
+            )
+        return replace(
+            candidate,
+            not_ready=verdict,
+            bound_nanos=bound,
+            low_nanos=rates_nanos(rates, prompt_tokens=prompt, completion_tokens=1),
+            expected_nanos=rates_nanos(rates, prompt_tokens=prompt, completion_tokens=expected),
+        )
+
+    def _first(self, slot: PlannedSlot) -> PlannedCandidate | None:
+        return next((c for c in slot.candidates if c.is_ready), None)
+
+    def _note_first(self, index: int, candidates: Sequence[PlannedCandidate]) -> None:
+        """Say what is not as asked about the Candidate that is asked first, and who is not."""
+        for candidate in candidates:
+            if candidate.not_ready is None:
+                break
+            self._notice(NoticeCode.MODEL_NOT_READY, candidate.not_ready.message, index)
+        else:
+            return
+        if candidate.dropped:
+            names = ", ".join(candidate.dropped)
+            self._notice(
+                NoticeCode.PARAMETER_DROPPED, f"{candidate.model} does not support {names}", index
+            )
+        asked = self._query.sampling.max_tokens
+        if candidate.max_tokens < asked:
+            self._notice(
+                NoticeCode.MAX_TOKENS_REDUCED,
+                f"{candidate.model} gives at most {candidate.max_tokens} tokens here, "
+                f"not {asked}",
+                index,
+            )
+        elif candidate.max_tokens > asked:
+            self._notice(
+                NoticeCode.REASONING_HEADROOM,
+                f"{candidate.model} reasons before it answers: max_tokens is "
+                f"{candidate.max_tokens} instead of {asked}",
+                index,
+            )
+
+    def _notice(self, code: NoticeCode, message: str, slot: int | None = None) -> None:
+        self._notices.append(Notice(code, message, slot))
+
+
+def _output_limit(model: Model, prompt_tokens: int) -> int | None:
+    """The most output the model gives beside this prompt; None: not known."""
+    limits = [model.max_completion_tokens] if model.max_completion_tokens else []
+    if model.context_length:
+        limits.append(max(1, model.context_length - prompt_tokens))
+    return min(limits) if limits else None
+
+
+def _free_chat_models(catalog: Catalog) -> tuple[str, ...]:
+    """Listed `:free` models that chat, the largest window first."""
+    free = [
+        model
+        for model in catalog
+        if model.is_free
+        and "text" in (model.output_modalities or ("text",))
+        and "safety" not in model.id
+    ]
+    free.sort(key=lambda model: -(model.context_length or 0))
+    return tuple(model.id for model in free)
+
+
+def _total(amounts: Sequence[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
+
+

@@ -1,0 +1,225 @@
+"""ONE QUERY THROUGH THE ROOMS: read this first.
+
+A Run owns the tasks, the deadline, the budget and the Events of one Query asked of one Cocktail:
+
+    plan -> reserve the envelope -> Slots in parallel { Candidate -> permit -> reserve -> send ->
+    judge -> settle }* -> quorum -> Report
+
+The Plan is made before (`planning.py`), each Slot runs in its own room (`slot.py`), each Attempt in
+its own (`attempt.py`). Here is only what concerns them all: starting them together, closing those
+that are still open when the deadline, the quorum or the user says so, stopping an upstream whose
+key or credit is refused, and saying how it all ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from ultrai.domain.attempt import PriceCap
+from ultrai.domain.catalog import Catalog, Model
+from ultrai.domain.event import EventType
+from ultrai.domain.notice import NoticeCode
+from ultrai.domain.outcome import Failure, FailureKind, Remedy
+from ultrai.domain.plan import Plan
+from ultrai.domain.query import Limits, Query
+from ultrai.domain.report import Report, RunStatus
+from ultrai.domain.stamp import stamp
+from ultrai.engine.attempt import Bench, Rooms
+from ultrai.engine.feed import Body, Feed
+from ultrai.engine.slot import Ending, SlotRoom
+from ultrai.engine.treasury import Envelope
+from ultrai.policy.fallback import advice_for
+
+# How long Attempts without text may go on once their upstream was stopped: most are about to get
+# the same refusal, and a refusal is cheaper to account for than a cancelled request.
+STOP_GRACE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """What is to be run: the Query, its Plan and its limits, and the Catalog they were made from."""
+
+    query: Query
+    plan: Plan
+    limits: Limits
+    catalog: Catalog
+    find_model: Callable[[str], Model | None]
+    streaming: bool = True
+    resumed_from: str | None = None
+    facts: Mapping[str, object] | None = None
+
+
+class Run:
+    """One execution. `execute` once; everything else may be called while it runs."""
+
+    def __init__(
+        self,
+        order: RunOrder,
+        rooms: Rooms,
+        feed: Feed,
+        *,
+        dearest: Callable[[str], Awaitable[PriceCap | None]],
+    ) -> None:
+        self.order = order
+        self.feed = feed
+        self.claims: Counter[str] = Counter()
+        self._rooms = rooms
+        self._dearest = dearest
+        self._stopped: dict[str, Failure] = {}
+        self._envelope = Envelope(order.limits.max_cost_nanos)
+        self._status: RunStatus | None = None
+        self._quorum_reached = False
+        self._timers: list[asyncio.TimerHandle] = []
+        bench = Bench(
+            rooms=rooms,
+            feed=feed,
+            query=order.query,
+            envelope=self._envelope,
+            find_model=order.find_model,
+            is_stopped=self._stopped.get,
+            deadline_s=feed.began_s + order.limits.deadline_s,
+            streaming=order.streaming,
+        )
+        self._slots = [
+            SlotRoom(planned, bench, self, strict=order.limits.strict)
+            for planned in order.plan.slots
+        ]
+
+    async def execute(self) -> Report:
+        """Run to the end and return the Report; Failures are in it, only bugs are raised."""
+        self._open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for slot in self._slots:
+                    slot.task = group.create_task(slot.run())
+        except BaseException:
+            self._status = RunStatus.INTERRUPTED
+            self.feed.finish_at_once(self._final_facts())
+            raise
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+        for slot in self._slots:
+            slot.settle()
+        self._note_quorum()
+        return await self.feed.finish(self._final_facts())
+
+    def stop_waiting(self) -> None:
+        """Go on with what is there: open Slots are cancelled, the Run is degraded."""
+        if any(slot.is_open for slot in self._slots):
+            self.feed.notice(NoticeCode.STOPPED_WAITING, "open slots were not waited for")
+            self._close_open(Ending.STOPPED_WAITING)
+
+    def cancel(self) -> None:
+        """End now; what arrived is kept, the Run is interrupted."""
+        if any(slot.is_open for slot in self._slots):
+            self._status = RunStatus.INTERRUPTED
+            self._close_open(Ending.INTERRUPTED)
+
+    def slot_done(self, slot: SlotRoom) -> None:
+        """A Slot has its result: perhaps that was the last Answer that is needed."""
+        quorum = self.order.limits.quorum
+        if not slot.answered or quorum is None or self._quorum_reached:
+            return
+        if sum(each.answered for each in self._slots) >= quorum:
+            self._quorum_reached = True
+            if any(each.is_open for each in self._slots if each is not slot):
+                self.feed.notice(
+                    NoticeCode.QUORUM_REACHED, f"{quorum} answers are here; the rest is cancelled"
+                )
+                self._close_open(Ending.QUORUM)
+
+    def stop_upstream(self, name: str, failure: Failure) -> None:
+        """Start nothing more on this upstream; Attempts whose text has begun may finish."""
+        if name in self._stopped:
+            return
+        self._stopped[name] = failure
+        self.feed.notice(
+            NoticeCode.UPSTREAM_STOPPED,
+            f"nothing more is asked of {name}: {failure.message}",
+        )
+        for slot in self._slots:
+            slot.upstream_stopped(name)
+        loop = asyncio.get_running_loop()
+        self._timers.append(loop.call_later(STOP_GRACE_S, self._close_silent, name, failure))
+
+    async def dearer_cap(self, model_id: str) -> PriceCap | None:
+        """The price of the model's dearest provider, from the upstream's list of them."""
+        return await self._dearest(model_id)
+
+    def _open(self) -> None:
+        order = self.order
+        limits = order.limits
+        facts: dict[str, object] = {
+            "cocktail": order.plan.cocktail,
+            "created_at": stamp(self._rooms.clock.now()),
+            "query": order.query.to_dict(),
+            "deadline_s": limits.deadline_s,
+            "quorum": limits.quorum,
+            **(order.facts or {}),
+        }
+        if order.resumed_from is not None:
+            facts["resumed_from"] = order.resumed_from
+        self.feed.publish(EventType.RUN_STARTED, Body(facts=facts))
+        self.feed.publish(EventType.PLANNED, Body(facts=order.plan.to_facts()))
+        for notice in order.plan.notices:
+            self.feed.publish(EventType.NOTICE, Body(notice=notice), slot=notice.slot)
+        if self._envelope.is_capped:
+            for planned in order.plan.slots:
+                self._envelope.open_slot(planned.index, planned.dearest_nanos or 0)
+        for slot in self._slots:
+            slot.claim_first()
+        deadline_s = self.feed.began_s + limits.deadline_s
+        loop = asyncio.get_running_loop()
+        self._timers.append(loop.call_at(deadline_s, self._deadline_passed))
+
+    def _deadline_passed(self) -> None:
+        failure = Failure(
+            FailureKind.DEADLINE,
+            f"no answer within the run's deadline of {self.order.limits.deadline_s:g} s",
+            remedy=Remedy.GIVE_UP_SLOT,
+            advice=advice_for(FailureKind.DEADLINE),
+        )
+        self._close_open(Ending.DEADLINE, failure)
+
+    def _close_silent(self, name: str, failure: Failure) -> None:
+        for slot in self._slots:
+            if slot.is_open and slot.is_silent_on(name):
+                slot.close(Ending.UPSTREAM_STOPPED, failure)
+
+    def _close_open(self, ending: Ending, failure: Failure | None = None) -> None:
+        for slot in self._slots:
+            if slot.is_open:
+                slot.close(ending, failure)
+
+    def _note_quorum(self) -> None:
+        quorum = self.order.limits.quorum
+        answered = sum(slot.answered for slot in self._slots)
+        if quorum is not None and answered < quorum and self._status is None:
+            self.feed.notice(
+                NoticeCode.QUORUM_MISSED, f"{answered} of the {quorum} answers asked for arrived"
+            )
+
+    def _final_facts(self) -> dict[str, object]:
+        status = self._status or self._judged()
+        return {
+            "status": status.value,
+            "finished_at": stamp(self._rooms.clock.now()),
+            "elapsed_ms": self.feed.elapsed_ms,
+        }
+
+    def _judged(self) -> RunStatus:
+        answered = sum(slot.answered for slot in self._slots)
+        quorum = self.order.limits.quorum
+        wanted = len(self._slots) if quorum is None else quorum
+        if answered >= wanted:
+            return RunStatus.COMPLETE
+        if answered:
+            return RunStatus.DEGRADED
+        failures = [slot.failure for slot in self.feed.report().slots]
+        refused = all(f is not None and f.kind is FailureKind.REFUSED_BY_BUDGET for f in failures)
+        return RunStatus.REFUSED if refused and failures else RunStatus.FAILED
+

@@ -1,0 +1,147 @@
+"""How a Slot tells its story: the Events and Notices of one Slot, and nothing else.
+
+It does not decide anything; the slot room does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ultrai.domain.event import EventType
+from ultrai.domain.notice import NoticeCode
+from ultrai.domain.outcome import Failure, FailureKind, Remedy
+from ultrai.domain.plan import PlannedCandidate, PlannedSlot
+from ultrai.domain.report import SlotState
+from ultrai.engine.attempt import Made
+from ultrai.engine.feed import Body, Feed
+from ultrai.policy.fallback import advice_for
+from ultrai.policy.lineup import Turn
+
+
+class SlotTale:
+    """Writes what happens in one Slot to its Run's feed."""
+
+    def __init__(self, feed: Feed, planned: PlannedSlot) -> None:
+        self._feed = feed
+        self._planned = planned
+        self._index = planned.index
+
+    def started(self) -> None:
+        """The Slot begins."""
+        facts = {
+            "primary": self._planned.primary,
+            "candidates": [c.model for c in self._planned.candidates],
+        }
+        self._feed.publish(EventType.SLOT_STARTED, Body(facts=facts), slot=self._index)
+
+    def turn(self, turn: Turn) -> None:
+        """A Candidate's turn comes, and something about it is not as one would wish."""
+        model = turn.candidate.model
+        if turn.shared:
+            self._notice(
+                NoticeCode.DIVERSITY_LOST,
+                f"{model} also serves another slot: no other ready candidate is left here",
+            )
+        if turn.cooling:
+            self._notice(
+                NoticeCode.CIRCUIT_OPEN,
+                f"{model} is asked although it failed repeatedly: no other candidate is ready",
+            )
+        if turn.candidate.dropped and turn.candidate.role == "backup":
+            names = ", ".join(turn.candidate.dropped)
+            self._notice(NoticeCode.PARAMETER_DROPPED, f"{model} does not support {names}")
+
+    def tokens_changed(self, model: str, before: int, after: int) -> None:
+        """The same model is asked again with other max_tokens."""
+        if after < before:
+            code, why = NoticeCode.MAX_TOKENS_REDUCED, "the credit affords no more"
+        else:
+            code, why = NoticeCode.MAX_TOKENS_RAISED, "the first try yielded no text"
+        self._notice(
+            code, f"{model} is asked again with max_tokens {after} instead of {before}: {why}"
+        )
+
+    def cap_raised(self, model: str) -> None:
+        """The same model is asked again under a higher price cap."""
+        self._notice(
+            NoticeCode.PRICE_CAP_RAISED,
+            f"no provider serves {model} at the listed price; it is asked again at the price of "
+            "its dearest one",
+        )
+
+    def attempt_failed(self, number: int, model: str, made: Made, wait_s: float) -> None:
+        """An Attempt ended in a Failure; what was shown of it is withdrawn."""
+        assert made.failure is not None  # noqa: S101 - an Attempt has an Answer or a Failure
+        failure = made.failure
+        advised = replace(failure, advice=failure.advice or advice_for(failure.kind))
+        facts = {
+            "model": model,
+            "outcome": "failure",
+            "elapsed_ms": made.elapsed_ms,
+            "generation_id": made.generation_id,
+            "wait_s": round(wait_s, 3),
+        }
+        body = Body(failure=advised, usage=made.usage, cost=made.cost, facts=facts)
+        self._feed.publish(
+            EventType.ATTEMPT_FAILED, body, slot=self._index, attempt=number
+        )
+        if made.text_begun:
+            self._feed.publish(
+                EventType.ATTEMPT_WITHDRAWN, slot=self._index, attempt=number
+            )
+
+    async def answered(self, number: int, candidate: PlannedCandidate, made: Made) -> None:
+        """The Slot has its Answer."""
+        answer = made.answer
+        assert answer is not None  # noqa: S101 - the caller has looked
+        fallback = candidate.role == "backup"
+        if fallback:
+            self._notice(
+                NoticeCode.FALLBACK_USED, f"{candidate.model} answers for {self._planned.primary}"
+            )
+        if answer.truncated:
+            self._notice(
+                NoticeCode.ANSWER_TRUNCATED,
+                f"the answer of {candidate.model} was cut by the token limit",
+            )
+        if not made.cost.state.is_known:
+            self._notice(
+                NoticeCode.COST_ESTIMATED,
+                f"{candidate.model} sent no figure of its cost; it is estimated",
+            )
+        facts = {
+            "answered_by": candidate.model,
+            "fallback": fallback,
+            "elapsed_ms": made.elapsed_ms,
+            "generation_id": made.generation_id,
+        }
+        body = Body(answer=answer, usage=made.usage, cost=made.cost, facts=facts)
+        await self._feed.publish_committed(
+            EventType.SLOT_ANSWERED, body, slot=self._index, attempt=number
+        )
+
+    def failed(self, failure: Failure) -> None:
+        """The Slot is given up."""
+        self._ended(SlotState.FAILED, failure)
+
+    def cancelled(self) -> None:
+        """The Slot was closed before it had a result."""
+        self._ended(SlotState.CANCELLED, None)
+
+    def nobody(self) -> Failure:
+        """The Failure of a Slot none of whose Candidates is usable."""
+        verdicts = [c.not_ready.message for c in self._planned.candidates if c.not_ready]
+        why = "; ".join(verdicts) or "it has no candidates"
+        return Failure(
+            FailureKind.MODEL_UNAVAILABLE,
+            f"no candidate of this slot is usable: {why}",
+            remedy=Remedy.GIVE_UP_SLOT,
+            advice=advice_for(FailureKind.MODEL_UNAVAILABLE),
+        )
+
+    def _ended(self, state: SlotState, failure: Failure | None) -> None:
+        body = Body(failure=failure, facts={"state": state.value})
+        self._feed.publish(EventType.SLOT_FAILED, body, slot=self._index)
+
+    def _notice(self, code: NoticeCode, message: str) -> None:
+        self._feed.notice(code, message, slot=self._index)

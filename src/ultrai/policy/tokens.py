@@ -1,0 +1,55 @@
+"""Token counts without a tokenizer: an estimate for expectations, a bound for promises.
+
+The bound is provable: byte-level tokenizers never make more tokens than there are UTF-8 bytes, and
+each message adds a small constant of template tokens. The estimate is a rule of thumb, about four
+ASCII characters or one other character to a token, times a factor per tokenizer family (relative to
+o200k, as measured on English, code and mixed scripts; recent Claude models make many more tokens).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ultrai.domain.query import Message
+
+TEMPLATE_TOKENS_PER_MESSAGE = 16
+TEMPLATE_TOKENS = 16
+_ASCII_CHARACTERS_PER_TOKEN = 4.0
+_WINDOW_MARGIN = 1.15
+
+# The upstream's `architecture.tokenizer` -> tokens relative to o200k, the dearer of prose and code.
+_FAMILY_FACTOR: Mapping[str, float] = {
+    "claude": 1.65,
+    "gemini": 1.15,
+    "gemma": 1.15,
+    "mistral": 1.16,
+    "qwen": 1.10,
+    "qwen3": 1.10,
+    "llama2": 1.25,
+    "llama3": 1.12,
+    "llama4": 1.12,
+    "grok": 1.10,
+    "deepseek": 1.06,
+}
+
+
+def estimate_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
+    """About how many tokens the messages make, template included."""
+    tokens = float(TEMPLATE_TOKENS)
+    for message in messages:
+        text = message.content
+        ascii_count = len(text) if text.isascii() else sum(map(str.isascii, text))
+        tokens += ascii_count / _ASCII_CHARACTERS_PER_TOKEN + (len(text) - ascii_count)
+        tokens += 4
+    return round(tokens * _FAMILY_FACTOR.get((tokenizer or "").lower(), 1.0))
+
+
+def window_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
+    """The estimate with a margin: what a window must hold beside the output."""
+    return round(estimate_tokens(messages, tokenizer) * _WINDOW_MARGIN)
+
+
+def bound_tokens(messages: Sequence[Message]) -> int:
+    """No tokenizer makes more tokens of the messages than this."""
+    size = sum(len(m.content.encode("utf-8", "replace")) for m in messages)
+    return TEMPLATE_TOKENS + size + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)

@@ -1,0 +1,16 @@
+"""Fakes of the ports, shipped to users: a scripted upstream, virtual time, a history in memory.
+
+    from ultrai.testing import ScriptedUpstream, Script, run_in_virtual_time
+"""
+
+from ultrai.testing.fakes import FixedClock, MemoryHistory, Script, ScriptedUpstream
+from ultrai.testing.virtual_time import VirtualTimeLoop, run_in_virtual_time
+
+__all__ = [
+    "FixedClock",
+    "MemoryHistory",
+    "Script",
+    "ScriptedUpstream",
+    "VirtualTimeLoop",
+    "run_in_virtual_time",
+]

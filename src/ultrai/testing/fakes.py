@@ -1,0 +1,208 @@
+"""Fakes of the engine's ports: what they do is what a test tells them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from ultrai.domain.attempt import Account, AttemptRequest
+from ultrai.domain.catalog import Endpoint, Model
+from ultrai.domain.errors import NotFound, UpstreamUnavailable
+from ultrai.domain.event import Event
+from ultrai.domain.fold import ReportFold
+from ultrai.domain.outcome import Answer, Failure, Received, Usage
+from ultrai.domain.report import RunSummary
+from ultrai.engine.ports import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What one Attempt does: waits `head_s`, then `first_s`, speaks `text`, ends.
+
+    With `failure`, the Attempt fails after what was spoken. `gap_s` lies between the words.
+    """
+
+    text: str = "pong"
+    failure: Failure | None = None
+    head_s: float = 0.0
+    first_s: float = 0.0
+    gap_s: float = 0.0
+    finish_reason: str = "stop"
+    cost_raw: str | None = "0.000001"
+    usage: Usage = field(default_factory=lambda: Usage(10, 5, 0, 0))
+    sent: bool = True
+
+
+class ScriptedUpstream:
+    """Fits `Upstream`. Scripts are taken per model in order, the last one for ever."""
+
+    def __init__(
+        self,
+        scripts: dict[str, Sequence[Script]] | None = None,
+        *,
+        models: Sequence[Model] | None = None,
+        name: str = "openrouter",
+    ) -> None:
+        self._scripts = {model: list(steps) for model, steps in (scripts or {}).items()}
+        self._models = models
+        self._name = name
+        self.requests: list[AttemptRequest] = []
+        self.times_s: list[float] = []
+        self.account: Account | None = None
+        self.endpoints: Sequence[Endpoint] = ()
+        self.active = 0
+        self.most_active = 0
+
+    @property
+    def name(self) -> str:
+        """As given."""
+        return self._name
+
+    async def send(self, request: AttemptRequest, observer: Observer) -> Received:
+        """Do what the next script of this model says."""
+        self.requests.append(request)
+        self.times_s.append(asyncio.get_running_loop().time())
+        self.active += 1
+        self.most_active = max(self.most_active, self.active)
+        try:
+            return await self._perform(self._next(request.model), request, observer)
+        finally:
+            self.active -= 1
+
+    async def list_models(self) -> Sequence[Model]:
+        """The models given; none given: unavailable."""
+        if self._models is None:
+            message = "the catalogue cannot be read"
+            raise UpstreamUnavailable(message)
+        return self._models
+
+    async def list_endpoints(self, model_id: str) -> Sequence[Endpoint]:
+        """The endpoints set, the same for every model."""
+        del model_id
+        return self.endpoints
+
+    async def read_account(self) -> Account | None:
+        """The account set."""
+        return self.account
+
+    def asked(self) -> list[str]:
+        """The models in the order in which they were asked."""
+        return [request.model for request in self.requests]
+
+    def _next(self, model: str) -> Script:
+        steps = self._scripts.get(model)
+        if not steps:
+            return Script(text=f"answer of {model}")
+        return steps.pop(0) if len(steps) > 1 else steps[0]
+
+    async def _perform(
+        self, script: Script, request: AttemptRequest, observer: Observer
+    ) -> Received:
+        await asyncio.sleep(script.head_s)
+        spoken = script.text if script.failure is None or script.first_s else ""
+        generation = f"gen-{len(self.requests)}"
+        if spoken:
+            observer.head_arrived(generation)
+            await asyncio.sleep(script.first_s)
+            for word in _words(spoken):
+                observer.delta_arrived(word, "")
+                await asyncio.sleep(script.gap_s)
+        if script.failure is not None:
+            return Received(
+                failure=script.failure,
+                usage=Usage(),
+                sent=script.sent,
+                generation_id=generation if spoken else None,
+                streamed=bool(spoken),
+            )
+        answer = Answer(
+            text=script.text,
+            finish_reason=script.finish_reason,
+            truncated=script.finish_reason == "length",
+            generation_id=generation,
+            model=request.model,
+            provider="Scripted",
+        )
+        return Received(
+            answer=answer,
+            usage=script.usage,
+            cost_raw=script.cost_raw,
+            generation_id=generation,
+            streamed=True,
+        )
+
+
+class FixedClock:
+    """Fits `Clock`: a date that moves with the loop's time, or stands still without a loop."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 23, 12, tzinfo=UTC)) -> None:
+        self._start = start
+        self._began_s: float | None = None
+
+    def now(self) -> datetime:
+        """The start plus what the loop has run since the first look."""
+        try:
+            loop_s = asyncio.get_running_loop().time()
+        except RuntimeError:
+            return self._start
+        if self._began_s is None:
+            self._began_s = loop_s
+        return self._start + timedelta(seconds=loop_s - self._began_s)
+
+
+class MemoryHistory:
+    """Fits `RunHistory`; keeps every Event."""
+
+    def __init__(self, *, on_flush: Callable[[], None] | None = None) -> None:
+        self.events: list[Event] = []
+        self.flushed = 0
+        self._on_flush = on_flush
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Keep them."""
+        self.events.extend(events)
+
+    async def flush(self) -> None:
+        """All is kept already."""
+        if self._on_flush is not None:
+            self._on_flush()
+        self.flushed = len(self.events)
+
+    async def list_runs(
+        self, *, limit: int, containing: str | None = None
+    ) -> Sequence[RunSummary]:
+        """Newest first."""
+        found = []
+        for run_id in dict.fromkeys(event.run_id for event in reversed(self.events)):
+            report = self._fold(run_id).report()
+            prompt = str(report.query)
+            if containing is None or containing in prompt:
+                found.append(
+                    RunSummary(
+                        report.id, report.created_at, report.status, report.cocktail,
+                        report.cost_nanos, prompt,
+                    )  # fmt: skip
+                )
+        return found[:limit]
+
+    async def read_events(self, run_id: str) -> Sequence[Event]:
+        """All Events of the Run."""
+        events = [event for event in self.events if event.run_id.startswith(run_id)]
+        if not events:
+            message = f"there is no run {run_id}"
+            raise NotFound(message)
+        return events
+
+    def _fold(self, run_id: str) -> ReportFold:
+        fold = ReportFold()
+        for event in self.events:
+            if event.run_id == run_id:
+                fold.apply(event)
+        return fold
+
+
+def _words(text: str) -> list[str]:
+    words = text.split(" ")
+    return [word + " " for word in words[:-1]] + words[-1:]
