@@ -1,0 +1,1 @@
+"""The composition root: alone in knowing all concrete classes."""

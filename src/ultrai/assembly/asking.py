@@ -1,0 +1,115 @@
+"""From the keywords of `ask` and `stream` to an Ask, with every value checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import cast
+
+from ultrai.domain.ask import Ask
+from ultrai.domain.errors import UsageError
+from ultrai.domain.money import parse_usd
+from ultrai.domain.query import Message, Role, Sampling
+from ultrai.domain.report import Report
+
+_HOTTEST = 2.0
+
+
+def ask_of(
+    prompt: str | Sequence[Message],
+    *,
+    system: str | None,
+    cocktail: str | None,
+    models: Sequence[str],
+    backups: Mapping[str, Sequence[str]] | None,
+    sampling: tuple[int, float | None, int | None],
+    limits: tuple[int | None, float | None, str | Decimal | None],
+    modes: tuple[str | None, bool, bool, bool | None],
+) -> Ask:
+    """The Ask. Raises UsageError for values that no upstream would take."""
+    max_tokens, temperature, seed = sampling
+    quorum, deadline_s, max_cost_usd = limits
+    synthesis, strict, use_cache, streaming = modes
+    return checked(
+        Ask(
+            messages=messages_of(prompt, system),
+            cocktail=cocktail,
+            models=(models,) if isinstance(models, str) else tuple(models),
+            backups={model: tuple(others) for model, others in (backups or {}).items()},
+            sampling=Sampling(max_tokens, temperature, seed),
+            synthesis=synthesis,
+            quorum=quorum,
+            deadline_s=deadline_s,
+            max_cost_nanos=None if max_cost_usd is None else nanos_of(max_cost_usd),
+            strict=strict,
+            use_cache=use_cache,
+            streaming=streaming,
+        )
+    )
+
+
+def checked(ask: Ask) -> Ask:
+    """The same Ask, once its numbers are known to make sense."""
+    sampling = ask.sampling
+    complaints = (
+        (sampling.max_tokens < 1, f"max_tokens must be 1 or more, not {sampling.max_tokens}"),
+        (
+            sampling.temperature is not None and not 0 <= sampling.temperature <= _HOTTEST,
+            f"temperature must lie between 0 and 2, not {sampling.temperature}",
+        ),
+        (ask.quorum is not None and ask.quorum < 1, f"quorum must be 1 or more, not {ask.quorum}"),
+        (
+            ask.deadline_s is not None and not 0 < ask.deadline_s < float("inf"),
+            f"deadline_s must be more than 0, not {ask.deadline_s}",
+        ),
+    )
+    for is_wrong, complaint in complaints:
+        if is_wrong:
+            raise UsageError(f"{complaint}; nothing was sent")
+    return ask
+
+
+def messages_of(prompt: str | Sequence[Message], system: str | None) -> tuple[Message, ...]:
+    """The conversation: an optional system message, then the prompt or the messages given."""
+    opening = () if system is None else (Message("system", system),)
+    if not isinstance(prompt, str):
+        return (*opening, *prompt)
+    if not prompt.strip():
+        raise UsageError("the prompt is empty; nothing was sent", hint="give a prompt")
+    return (*opening, Message("user", prompt))
+
+
+def nanos_of(amount: str | Decimal | float) -> int:
+    """Nanodollars of a cap in USD. Floats are refused: they do not hold decimal amounts."""
+    if isinstance(amount, float):
+        raise UsageError(
+            f"max_cost_usd is a float ({amount!r})", hint='write it as text, such as "0.10"'
+        )
+    try:
+        return parse_usd(str(amount))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def resumed_ask(ask: Ask, earlier: Report) -> Ask:
+    """The earlier Run's question for whoever did not answer it; flags given now win."""
+    query = earlier.query
+    written = cast("Sequence[Mapping[str, str]]", query["messages"])
+    messages = tuple(Message(cast("Role", m["role"]), m["content"]) for m in written)
+    sampling = Sampling(
+        max_tokens=cast("int", query["max_tokens"]),
+        temperature=cast("float | None", query.get("temperature")),
+        seed=cast("int | None", query.get("seed")),
+    )
+    untouched = ask.sampling == Sampling()
+    named = ask.cocktail is not None or bool(ask.models)
+    primaries = tuple(slot.primary for slot in earlier.slots)
+    return replace(
+        ask,
+        messages=messages,
+        sampling=sampling if untouched else ask.sampling,
+        cocktail=ask.cocktail if named else earlier.cocktail,
+        models=ask.models if named or earlier.cocktail else primaries,
+        resume=None,
+    )

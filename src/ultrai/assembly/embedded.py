@@ -1,0 +1,83 @@
+"""The embedded models as one more upstream: ids `local/…`, served on loopback, billed by nobody.
+
+Every model has a server of its own, loaded on first use; the same HTTP client drives them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ultrai.domain.attempt import Account, AttemptRequest
+from ultrai.domain.catalog import Endpoint, Model, Prices, Rates
+from ultrai.domain.errors import UltraiError
+from ultrai.domain.outcome import Failure, FailureKind, Received
+from ultrai.engine.ports import Observer, Upstream
+from ultrai.local.catalogue import LocalListing, local_listings
+from ultrai.local.runtime import Endpoint as LocalEndpoint
+from ultrai.local.runtime import LocalRuntime
+from ultrai.local.weights import installed
+
+LOCAL = "local"
+
+
+class EmbeddedUpstream:
+    """Fits `engine.ports.Upstream`; `connect` makes a client for one running model."""
+
+    def __init__(
+        self, home: Path, runtime: LocalRuntime, connect: Callable[[LocalEndpoint], Upstream]
+    ) -> None:
+        self._home = home
+        self._runtime = runtime
+        self._connect = connect
+        self._clients: dict[str, Upstream] = {}
+
+    @property
+    def name(self) -> str:
+        """Always `local`."""
+        return LOCAL
+
+    async def warm(self, model_ids: Sequence[str]) -> None:
+        """Load these models together, so that they share the processors. Raises LocalModelError."""
+        for model_id, endpoint in (await self._runtime.start(model_ids)).items():
+            self._clients[model_id] = self._connect(endpoint)
+
+    async def send(self, request: AttemptRequest, observer: Observer) -> Received:
+        """Load the model if it does not run yet, then ask it."""
+        if request.model not in self._clients:
+            try:
+                await self.warm([request.model])
+            except UltraiError as error:
+                message = f"{error} ({error.hint})" if error.hint else str(error)
+                failure = Failure(FailureKind.MODEL_UNAVAILABLE, message)
+                return Received(failure=failure, sent=False)
+        return await self._clients[request.model].send(request, observer)
+
+    async def list_models(self) -> Sequence[Model]:
+        """Those whose weights are on the disk."""
+        here = {model.id for model in installed(self._home)}
+        return tuple(_model(row) for row in local_listings() if row.id in here)
+
+    async def list_endpoints(self, model_id: str) -> Sequence[Endpoint]:
+        """This machine serves each of them, and measures itself in Health instead."""
+        del model_id
+        return ()
+
+    async def read_account(self) -> Account | None:
+        """There is none."""
+        return None
+
+
+def _model(row: LocalListing) -> Model:
+    return Model(
+        id=row.id,
+        name=row.name,
+        upstream=LOCAL,
+        context_length=row.context_length,
+        max_completion_tokens=row.max_completion_tokens,
+        prices=Prices(Rates(prompt=row.price_usd, completion=row.price_usd)),
+        supported_parameters=row.supported_parameters,
+        tokenizer=row.tokenizer,
+        input_modalities=("text",),
+        output_modalities=("text",),
+    )

@@ -1,0 +1,238 @@
+"""`UltrAI`: the library's front door. It opens what is needed when it is needed, and closes it all.
+
+Nothing here decides anything; it wires the rooms together (`opening.py`) and hands questions on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ultrai.assembly.asking import ask_of, resumed_ask
+from ultrai.assembly.opening import Opened, Pieces, StoreRoom
+from ultrai.assembly.tuned import house_of
+from ultrai.domain.ask import Ask
+from ultrai.domain.cocktail import CocktailBook
+from ultrai.domain.event import Event
+from ultrai.domain.plan import Plan
+from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message
+from ultrai.domain.report import Report, RunSummary
+from ultrai.settings.cocktails import CocktailFile, shipped_file
+from ultrai.settings.model import Settings
+
+if TYPE_CHECKING:
+    from ultrai.domain.attempt import Account
+    from ultrai.domain.catalog import Catalog, Endpoint
+    from ultrai.domain.overview import Finding, ProbeResult, ReadinessRow
+    from ultrai.engine.desk import RunHandle
+    from ultrai.engine.overview import Overview
+
+Question = str | Sequence[Message]
+Price = str | Decimal | None
+
+
+class UltrAI:
+    """Asks cocktails of models. Use it as an async context manager; one per event loop."""
+
+    def __init__(self, settings: Settings, pieces: Pieces) -> None:
+        self.settings = settings
+        self._pieces = pieces
+        self._shipped: CocktailFile = shipped_file()
+        self._house = house_of(settings, self._shipped)
+        self._stack = AsyncExitStack()
+        self._lock = asyncio.Lock()
+        self._store: StoreRoom | None = None
+        self._opened: Opened | None = None
+
+    @property
+    def book(self) -> CocktailBook:
+        """All cocktails: the shipped ones and the user's own."""
+        return self._house.book
+
+    @property
+    def default_cocktail(self) -> str:
+        """What answers when nobody is named: `auto` with a key, `LOCAL` without."""
+        return self._house.default_cocktail
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened until it is needed."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Cancel what runs, settle it, commit it, close everything."""
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def ask(
+        self,
+        prompt: Question,
+        *,
+        cocktail: str | None = None,
+        models: Sequence[str] = (),
+        backups: Mapping[str, Sequence[str]] | None = None,
+        system: str | None = None,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        temperature: float | None = None,
+        seed: int | None = None,
+        synthesis: str | None = None,
+        quorum: int | None = None,
+        deadline_s: float | None = None,
+        max_cost_usd: Price = None,
+        strict: bool = False,
+        cache: bool = True,
+        streaming: bool | None = None,
+    ) -> Report:
+        """Ask and wait for the Report.
+
+        `prompt` is a text, or Messages. `cocktail` and `models` exclude each other; without both
+        the default answers. `max_cost_usd` is a hard cap in USD, as text or Decimal.
+
+        Raises UsageError, SettingsError, BudgetRefusal or CredentialsError before anything is
+        sent; whatever happens afterwards is in the Report.
+        """
+        wanted = ask_of(
+            prompt,
+            system=system,
+            cocktail=cocktail,
+            models=models,
+            backups=backups,
+            sampling=(max_tokens, temperature, seed),
+            limits=(quorum, deadline_s, max_cost_usd),
+            modes=(synthesis, strict, cache, streaming),
+        )
+        return await (await self._open()).desk.ask(wanted)
+
+    async def stream(
+        self,
+        prompt: Question,
+        *,
+        cocktail: str | None = None,
+        models: Sequence[str] = (),
+        backups: Mapping[str, Sequence[str]] | None = None,
+        system: str | None = None,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        temperature: float | None = None,
+        seed: int | None = None,
+        synthesis: str | None = None,
+        quorum: int | None = None,
+        deadline_s: float | None = None,
+        max_cost_usd: Price = None,
+        strict: bool = False,
+        cache: bool = True,
+        streaming: bool | None = None,
+    ) -> AsyncIterator[Event]:
+        """The same, as Events while it happens; the last has type `report` and the Report.
+
+        Leaving the iteration early cancels the Run; what arrived is kept.
+        """
+        wanted = ask_of(
+            prompt,
+            system=system,
+            cocktail=cocktail,
+            models=models,
+            backups=backups,
+            sampling=(max_tokens, temperature, seed),
+            limits=(quorum, deadline_s, max_cost_usd),
+            modes=(synthesis, strict, cache, streaming),
+        )
+        handle = await self.start(wanted)
+        try:
+            async for event in handle.events():
+                yield event
+        finally:
+            await handle.aclose()
+
+    async def start(self, ask: Ask) -> RunHandle:
+        """Start a Run and return its handle. Raises what `ask` raises; also for a resumed Run."""
+        ask, earlier = await self._resumed(ask)
+        return await (await self._open()).desk.start(ask, earlier=earlier)
+
+    async def plan(self, ask: Ask) -> Plan:
+        """Who would be asked, what fits, what it may cost; spends nothing."""
+        ask, earlier = await self._resumed(ask)
+        return await (await self._open()).desk.plan(ask, earlier=earlier)
+
+    async def catalog(self, *, refresh: bool = False) -> Catalog:
+        """All models of all upstreams that can be asked. Raises UpstreamUnavailable for none."""
+        return await (await self._open()).catalog(refresh=refresh)
+
+    async def endpoints(self, model_id: str) -> Sequence[Endpoint]:
+        """Who serves a model, and how well. Raises UpstreamUnavailable."""
+        return await (await self._open()).endpoints(model_id)
+
+    async def account(self) -> Account | None:
+        """What the key may do, by the upstream. Raises UpstreamUnavailable."""
+        return await (await self._open()).account()
+
+    async def readiness(self, *, refresh: bool = False) -> Sequence[ReadinessRow]:
+        """The verdict on every model of every cocktail, before anything is spent."""
+        return await (await self._overview()).readiness(refresh=refresh)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """The doctor's findings on every id of every cocktail, against the live catalogue."""
+        return await (await self._overview()).diagnose(self._shipped.references)
+
+    async def probe_cost(self, model_ids: Sequence[str]) -> int | None:
+        """The most that `probe` may cost, in nanodollars; None: not known."""
+        return await (await self._overview()).probe_cost(model_ids)
+
+    async def probe(self, model_ids: Sequence[str]) -> AsyncIterator[ProbeResult]:
+        """Ask each model for one token; results as they come."""
+        overview = await self._overview()
+        async for result in overview.probe(model_ids):
+            yield result
+
+    async def runs(self, *, limit: int = 20, containing: str | None = None) -> Sequence[RunSummary]:
+        """Stored Runs, newest first."""
+        store = await self._open_store()
+        return await store.history.list_runs(limit=limit, containing=containing)
+
+    async def report(self, run_id: str) -> Report:
+        """A stored Run's Report; a unique prefix of its id will do. Raises NotFound."""
+        store = await self._open_store()
+        return await store.history.load_report(run_id)
+
+    async def events(self, run_id: str) -> Sequence[Event]:
+        """A stored Run's Events. Raises NotFound."""
+        store = await self._open_store()
+        return await store.history.read_events(run_id)
+
+    async def _resumed(self, ask: Ask) -> tuple[Ask, Report | None]:
+        if ask.resume is None:
+            return ask, None
+        earlier = await self.report(ask.resume)
+        return resumed_ask(ask, earlier), earlier
+
+    async def _overview(self) -> Overview:
+        from ultrai.engine.overview import Overview
+
+        opened = await self._open()
+        return Overview(opened.desk, self.book, self._house.corrections, opened.tuning)
+
+    async def _open(self) -> Opened:
+        if self._opened is None:
+            store = await self._open_store()
+            async with self._lock:
+                if self._opened is None:
+                    self._opened = await self._stack.enter_async_context(
+                        self._pieces.open_engine(self.settings, self._house, store)
+                    )
+        return self._opened
+
+    async def _open_store(self) -> StoreRoom:
+        if self._store is None:
+            async with self._lock:
+                if self._store is None:
+                    self._store = await self._stack.enter_async_context(
+                        self._pieces.open_store(self.settings)
+                    )
+        return self._store
