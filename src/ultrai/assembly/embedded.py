@@ -5,7 +5,8 @@ Every model has a server of its own, loaded on first use; the same HTTP client d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ultrai.domain.attempt import Account, AttemptRequest
@@ -30,28 +31,42 @@ class EmbeddedUpstream:
         self._home = home
         self._runtime = runtime
         self._connect = connect
-        self._clients: dict[str, Upstream] = {}
+        self._clients: dict[str, tuple[LocalEndpoint, Upstream]] = {}
+        self._wanted: set[str] = set()
 
     @property
     def name(self) -> str:
         """Always `local`."""
         return LOCAL
 
-    async def warm(self, model_ids: Sequence[str]) -> None:
-        """Load these models together, so that they share the processors. Raises LocalModelError."""
-        for model_id, endpoint in (await self._runtime.start(model_ids)).items():
-            self._clients[model_id] = self._connect(endpoint)
-
     async def send(self, request: AttemptRequest, observer: Observer) -> Received:
-        """Load the model if it does not run yet, then ask it."""
-        if request.model not in self._clients:
-            try:
-                await self.warm([request.model])
-            except UltraiError as error:
-                message = f"{error} ({error.hint})" if error.hint else str(error)
-                failure = Failure(FailureKind.MODEL_UNAVAILABLE, message)
-                return Received(failure=failure, sent=False)
-        return await self._clients[request.model].send(request, observer)
+        """Load the model if it does not run (any more), then ask it."""
+        # The slots of a run ask in the same turn of the loop: let all of them be heard before the
+        # processors are shared out among the models that are wanted.
+        self._wanted.add(request.model)
+        await asyncio.sleep(0)
+        try:
+            endpoints = await self._start(request.model)
+        except UltraiError as error:
+            message = f"{error} ({error.hint})" if error.hint else str(error)
+            failure = Failure(FailureKind.MODEL_UNAVAILABLE, message)
+            return Received(failure=failure, sent=False)
+        client = self._client(request.model, endpoints[request.model])
+        return await client.send(request, observer)
+
+    async def _start(self, model_id: str) -> Mapping[str, LocalEndpoint]:
+        try:
+            return await self._runtime.start(sorted(self._wanted))
+        except UltraiError:
+            # Another model's trouble is not this one's.
+            return await self._runtime.start([model_id])
+
+    def _client(self, model_id: str, endpoint: LocalEndpoint) -> Upstream:
+        """The client for a model's server; a new one where a died server was started again."""
+        known = self._clients.get(model_id)
+        if known is None or known[0] != endpoint:
+            known = self._clients[model_id] = (endpoint, self._connect(endpoint))
+        return known[1]
 
     async def list_models(self) -> Sequence[Model]:
         """Those whose weights are on the disk."""

@@ -163,7 +163,8 @@ class Pieces:
         return upstreams
 
     def _openrouter(self, settings: Settings, session: aiohttp.ClientSession) -> HttpUpstream:
-        from ultrai.upstream.client import HttpUpstream, UpstreamConfig
+        from ultrai.upstream.client import HttpUpstream
+        from ultrai.upstream.config import UpstreamConfig
 
         headers = {
             "HTTP-Referer": settings.attribution.referer,
@@ -185,7 +186,8 @@ class Pieces:
     def _further(
         self, settings: Settings, name: str, session: aiohttp.ClientSession
     ) -> HttpUpstream:
-        from ultrai.upstream.client import HttpUpstream, UpstreamConfig
+        from ultrai.upstream.client import HttpUpstream
+        from ultrai.upstream.config import UpstreamConfig
 
         upstream = settings.upstreams[name]
         config = UpstreamConfig(
@@ -204,14 +206,16 @@ class Pieces:
     def _embedded(
         self, endpoint: LocalEndpoint, session: aiohttp.ClientSession
     ) -> HttpUpstream:
-        from ultrai.upstream.client import HttpUpstream, UpstreamConfig
+        from ultrai.upstream.client import HttpUpstream
+        from ultrai.upstream.config import UpstreamConfig
 
         config = UpstreamConfig(
             name=LOCAL,
             base_url=endpoint.base_url,
             key=endpoint.api_key,
             prefix="",
-            headers={},
+            # llama.cpp's server drops idle connections, and a request on a dropped one is lost.
+            headers={"Connection": "close"},
             proxy=None,
             is_openrouter=False,
             free=True,

@@ -39,6 +39,7 @@ from ultrai.policy.corrections import Corrections
 from ultrai.policy.selection import BUDGET, DEPTH, PREMIUM, SPEEDY, Circumstances, choose_cocktail
 from ultrai.policy.succession import Successions
 
+REMEMBER_EVERY_S = 10.0
 _CHOICES = (PREMIUM, SPEEDY, BUDGET, DEPTH)
 
 # Notices that say how something was decided, not that something is other than asked.
@@ -128,6 +129,7 @@ class Desk:
         self._history = history
         self._memory = memory
         self._tasks: set[asyncio.Task[Report]] = set()
+        self._remembered_s = 0.0
 
     def upstream_of(self, model_id: str) -> str:
         """The name of the upstream that an id belongs to."""
@@ -177,7 +179,7 @@ class Desk:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        self._remember()
+        self._remember(at_last=True)
 
     def _spawn(self, run: Run) -> asyncio.Task[Report]:
         task = asyncio.get_running_loop().create_task(run.execute())
@@ -189,8 +191,13 @@ class Desk:
         self._tasks.discard(task)
         self._remember()
 
-    def _remember(self) -> None:
-        if self._memory is not None:
+    def _remember(self, *, at_last: bool = False) -> None:
+        """Hand changed Health to the memory, now and then: it is in no hurry."""
+        if self._memory is None:
+            return
+        now_s = asyncio.get_running_loop().time()
+        if at_last or now_s >= self._remembered_s + REMEMBER_EVERY_S:
+            self._remembered_s = now_s
             changed = self._rooms.health.take_changed()
             if changed:
                 self._memory.remember(changed)

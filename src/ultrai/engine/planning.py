@@ -90,6 +90,11 @@ def plan_run(recipe: Recipe, query: Query, limits: Limits, world: World, tuning:
     return _Planner(recipe, query, limits, world, tuning).plan()
 
 
+def superseded_message(retired: str, heir: str) -> str:
+    """The words of the Notice about a successor."""
+    return f"{retired} is no longer listed; {heir} takes its place"
+
+
 def check_envelope(plan: Plan, limits: Limits, catalog: Catalog) -> None:
     """Raise BudgetRefusal when the worst case of the first Attempts does not fit the cost cap."""
     cap = limits.max_cost_nanos
@@ -127,6 +132,7 @@ class _Planner:
         self._bound_tokens = bound_tokens(query.messages)
         self._made: dict[str, PlannedCandidate] = {}
         self._free_listed: Sequence[str] | None = None
+        self._heirs: dict[str, str | None] = {}
         self._taken = {s.primary for s in recipe.slots if self._is_listed(s.primary)}
 
     def plan(self) -> Plan:
@@ -185,19 +191,22 @@ class _Planner:
             if heir is not None:
                 if is_primary:
                     self._taken.add(heir)
-                self._notice(
-                    NoticeCode.MODEL_SUPERSEDED,
-                    f"{model_id} is no longer listed; {heir} takes its place",
-                    index,
-                )
-                candidate = self._candidate(heir)
-                new_role = "successor" if is_primary else role
-                return replace(candidate, role=new_role, replaces=model_id)
+                    role = "successor"
+                    # A backup's successor is noted when it is asked: most never are.
+                    message = superseded_message(model_id, heir)
+                    self._notice(NoticeCode.MODEL_SUPERSEDED, message, index)
+                return replace(self._candidate(heir), role=role, replaces=model_id)
             if self._recipe.named and is_primary:
                 raise self._unknown(model_id)
         return replace(self._candidate(model_id), role=role)
 
     def _heir(self, model_id: str) -> str | None:
+        """Who takes the place of a retired id: the same everywhere in one Plan."""
+        if model_id not in self._heirs:
+            self._heirs[model_id] = self._chosen_heir(model_id)
+        return self._heirs[model_id]
+
+    def _chosen_heir(self, model_id: str) -> str | None:
         catalog = self._world.catalog
         if self._free_listed is None and model_id.endswith(":free"):
             self._free_listed = _free_chat_models(catalog)

@@ -14,6 +14,7 @@ from ultrai.domain.plan import PlannedCandidate, PlannedSlot
 from ultrai.domain.report import SlotState
 from ultrai.engine.attempt import Made
 from ultrai.engine.feed import Body, Feed
+from ultrai.engine.planning import superseded_message
 from ultrai.policy.fallback import advice_for
 from ultrai.policy.lineup import Turn
 
@@ -47,9 +48,17 @@ class SlotTale:
                 NoticeCode.CIRCUIT_OPEN,
                 f"{model} is asked although it failed repeatedly: no other candidate is ready",
             )
-        if turn.candidate.dropped and turn.candidate.role == "backup":
-            names = ", ".join(turn.candidate.dropped)
-            self._notice(NoticeCode.PARAMETER_DROPPED, f"{model} does not support {names}")
+        if turn.candidate.role == "backup":
+            self._backup(turn.candidate)
+
+    def _backup(self, backup: PlannedCandidate) -> None:
+        """What the Plan has said of the Candidates asked first, said of a Backup when it is."""
+        if backup.replaces is not None:
+            message = superseded_message(backup.replaces, backup.model)
+            self._notice(NoticeCode.MODEL_SUPERSEDED, message)
+        if backup.dropped:
+            names = ", ".join(backup.dropped)
+            self._notice(NoticeCode.PARAMETER_DROPPED, f"{backup.model} does not support {names}")
 
     def tokens_changed(self, model: str, before: int, after: int) -> None:
         """The same model is asked again with other max_tokens."""

@@ -9,6 +9,8 @@ from decimal import Decimal
 from ultrai.domain.attempt import Timers
 from ultrai.policy.backoff import Backoff
 
+_ANY_TIME_S = 86_400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
@@ -35,16 +37,21 @@ class Tuning:
     free_upstreams: frozenset[str] = frozenset()
 
     def timers_for(self, *, reasons: bool, is_local: bool) -> Timers:
-        """The timers of one Attempt; a local model may take minutes over a long prompt."""
+        """The timers of one Attempt.
+
+        A local model works on one request at a time and says nothing to those that wait: there the
+        run's deadline is the only bound before its first text.
+        """
         first_text_s = self.first_text_s
         if first_text_s is None:
-            patient = reasons or is_local
-            first_text_s = self.first_text_reasoning_s if patient else self.timers.first_text_s
+            first_text_s = self.first_text_reasoning_s if reasons else self.timers.first_text_s
+        if is_local:
+            first_text_s = _ANY_TIME_S
         base = self.timers
         return Timers(
             connect_s=base.connect_s,
-            headers_s=max(base.headers_s, first_text_s) if is_local else base.headers_s,
+            headers_s=_ANY_TIME_S if is_local else base.headers_s,
             first_text_s=first_text_s,
             text_stall_s=base.text_stall_s,
-            liveness_s=max(base.liveness_s, first_text_s) if is_local else base.liveness_s,
+            liveness_s=_ANY_TIME_S if is_local else base.liveness_s,
         )

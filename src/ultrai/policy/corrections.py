@@ -78,7 +78,7 @@ def _step(model_id: str, corrections: Corrections) -> tuple[str, str] | None:
         (corrections.deprecated, "{0} is deprecated and replaced by {1}"),
         (corrections.clarifications, "{1} is the full id of {0}"),
     ):
-        found = _look_up(model_id, table, corrections.prefixes)
+        found = _look_up(model_id, table, prefixes=corrections.prefixes)
         if found is not None and found != model_id:
             return found, reason.format(model_id, found)
     fixed = _with_right_prefix(model_id, corrections.prefixes)
@@ -102,7 +102,7 @@ def _key(model_id: str, prefixes: Mapping[str, str]) -> str:
     return (_with_right_prefix(model_id, prefixes) or model_id).casefold()
 
 
-def _look_up(model_id: str, table: Mapping[str, str], prefixes: Mapping[str, str]) -> str | None:
+def _look_up(model_id: str, table: Mapping[str, str], *, prefixes: Mapping[str, str]) -> str | None:
     """The table's entry for the id with its suffix, else for the id without it."""
     whole = table.get(_key(model_id, prefixes))
     base, colon, suffix = model_id.partition(":")

@@ -18,7 +18,7 @@ _LEAST_CONTAINED = 3
 _LONGEST_WORD = 200  # a longer one is not a typing error, and comparing it costs its square
 
 
-def nearest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]:
+def nearest(word: str, candidates: Iterable[str], *, n: int = 3) -> tuple[str, ...]:
     """Up to `n` of `candidates` that `word` may have meant, the likeliest first; may be empty.
 
     A candidate that differs in case or outer blanks only is the sole answer.
@@ -34,7 +34,7 @@ def nearest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]
     matcher.set_seq2(wanted)
     slug_matcher = SequenceMatcher(autojunk=False)
     slug_matcher.set_seq2(wanted.rpartition("/")[2])
-    scored = [(_likeness(wanted, c.casefold(), matcher, slug_matcher), c) for c in known]
+    scored = [(_likeness(wanted, c.casefold(), whole=matcher, slug=slug_matcher), c) for c in known]
     floor = max(_LEAST_LIKENESS, max((s for s, _ in scored), default=0.0) - _FARTHEST_FROM_BEST)
     likely = [pair for pair in scored if pair[0] >= floor]
     likely.sort(key=lambda pair: (-pair[0], len(pair[1]), pair[1]))
@@ -51,7 +51,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
 
 
 def _likeness(
-    wanted: str, candidate: str, whole: SequenceMatcher[str], slug: SequenceMatcher[str]
+    wanted: str, candidate: str, *, whole: SequenceMatcher[str], slug: SequenceMatcher[str]
 ) -> float:
     """0 to 1 and a little above: the whole word, or the slug where an id has a maker."""
     maker, slash, name = candidate.rpartition("/")

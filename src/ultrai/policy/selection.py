@@ -70,8 +70,12 @@ def choose_cocktail(circumstances: Circumstances) -> Choice:
     for position, name in enumerate(wish.order):
         if not objections[name]:
             passed = wish.order[:position]
-            return Choice(name, _sentence(name, wish.because, passed, objections))
-    closest = min(wish.order, key=lambda name: _badness(name, wish, circumstances, objections))
+            return Choice(name, _sentence(name, wish.because, passed=passed, objections=objections))
+
+    def badness(name: str) -> tuple[bool, int, bool, int, int]:
+        return _badness(name, wish, now=circumstances, objections=objections)
+
+    closest = min(wish.order, key=badness)
     against = " and ".join(objections[closest])
     return Choice(
         closest,
@@ -196,7 +200,7 @@ def _objections(name: str, now: Circumstances) -> tuple[str, ...]:
 
 
 def _badness(
-    name: str, wish: _Wish, now: Circumstances, objections: Mapping[str, tuple[str, ...]]
+    name: str, wish: _Wish, *, now: Circumstances, objections: Mapping[str, tuple[str, ...]]
 ) -> tuple[bool, int, bool, int, int]:
     """Sorts the cocktails when each has an objection: dead ones last, then fewest, then cheapest.
 
@@ -210,6 +214,7 @@ def _badness(
 def _sentence(
     name: str,
     because: str,
+    *,
     passed: tuple[str, ...],
     objections: Mapping[str, tuple[str, ...]],
 ) -> str:

@@ -1,0 +1,50 @@
+# Needs Python 3.11 or newer, make and a shell. `make PYTHON=python3.12 …` names another Python
+# when .venv is made (`make clean` first to change it).
+# Environments are made by scripts/venv.sh, which does nothing when .venv is as the locks say.
+
+PYTHON ?= python3
+export PYTHON
+
+IN := .venv/bin
+# The tool that writes the lock files; nothing else uses it.
+LOCKER := uv==0.13.9
+QUESTION := Explain quantum computing in simple terms.
+# `make test ARGS="-k money"` hands its value to pytest.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo venv test lint types check bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## install the core, fetch two small models, ask them one question (no key needed)
+	@scripts/venv.sh demo
+	@$(IN)/ultrai local pull
+	@$(IN)/ultrai ask -c LOCAL "$(QUESTION)"
+
+venv: ## .venv with the package, all extras and the test tools; quick when nothing changed
+	@scripts/venv.sh dev
+
+test: venv ## every test
+	@$(IN)/python -m pytest -n 2 $(ARGS)
+
+lint: venv ## ruff, its formatter, and the layers
+	@$(IN)/python -m ruff check .
+	@$(IN)/python -m ruff format --check .
+	@$(IN)/lint-imports --no-cache
+
+types: venv ## mypy, strict
+	@$(IN)/python -m mypy
+
+check: lint types test ## lint, types and test
+
+bench: venv ## speed and memory, side by side with a bare aiohttp loop
+	@$(IN)/python bench/run.py $(ARGS)
+
+lock: ## write requirements/*.txt anew from pyproject.toml
+	@PYTHON="$(PYTHON)" LOCKER="$(LOCKER)" scripts/lock.sh
+
+clean: ## remove .venv, caches and build output
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,1 @@
+"""The terminal surface: reads flags, renders Events and Reports, decides nothing."""

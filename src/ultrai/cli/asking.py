@@ -1,0 +1,44 @@
+"""Carries out an Ask: weights first where embedded models are asked, then the Run, then the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ultrai.cli.exits import INTERRUPTED
+from ultrai.cli.render.view import Manner, View
+from ultrai.cli.running import Ladder, follow, run_async
+from ultrai.cli.session import open_session
+from ultrai.cli.terminal import standard_error, standard_output
+from ultrai.cli.weights import bring_weights
+
+if TYPE_CHECKING:
+    from ultrai.cli.wishes import Wishes
+    from ultrai.domain.ask import Ask
+
+
+def carry_out(wishes: Wishes, ask: Ask, manner: Manner) -> int:
+    """Run the Ask, show it, and return the exit code."""
+    # A strip that is drawn over and a log of the wire would destroy each other.
+    plain = manner.plain or wishes.debug
+    output = standard_output(plain=plain)
+    error = standard_error(plain=plain)
+    bring_weights(wishes.load_settings(), ask, error)
+    view = View(output, error, manner, cap_nanos=ask.max_cost_nanos)
+    return run_async(_ask(wishes, ask, view))
+
+
+async def _ask(wishes: Wishes, ask: Ask, view: View) -> int:
+    with Ladder() as ladder:
+        try:
+            async with open_session(wishes) as session:
+                handle = await session.start(ask)
+                report = await follow(handle, view, ladder)
+                view.finish(report)
+                return report.exit_code
+        except BaseException:
+            if ladder.interrupted:
+                view.remark("interrupted before anything was sent")
+                return INTERRUPTED
+            raise
+        finally:
+            view.close()

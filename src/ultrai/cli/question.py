@@ -1,0 +1,172 @@
+"""The flags that make up a question, shared by `ask` and `plan`, and the Ask they amount to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import click
+
+from ultrai.domain.errors import UsageError
+from ultrai.domain.money import parse_usd
+from ultrai.domain.query import DEFAULT_MAX_TOKENS
+
+if TYPE_CHECKING:
+    from ultrai.domain.ask import Ask
+
+_SYNTHESES = ("none", "fuse", "judge", "vote")
+_MOST_TOKENS = 10_000_000
+_HOTTEST = 2
+
+
+class QuestionFlags(TypedDict):
+    """What click hands over for the shared flags."""
+
+    prompt: str | None
+    cocktail: str | None
+    models: tuple[str, ...]
+    system: str | None
+    files: tuple[Path, ...]
+    synthesis: str | None
+    quorum: int | None
+    deadline_s: float | None
+    max_tokens: int
+    temperature: float | None
+    seed: int | None
+    max_cost_nanos: int | None
+    no_cache: bool
+    strict: bool
+
+
+class FiniteRange(click.FloatRange):
+    """A range of real numbers; `nan` and `inf` are none."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or click's complaint."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
+
+class Dollars(click.ParamType[int]):
+    """An amount in USD such as `0.10` or `$2`, as nanodollars."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The amount, or click's complaint."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_usd(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _options() -> list[Callable[[Any], Any]]:
+    return [
+        click.argument("prompt", required=False),
+        click.option(
+            "-c", "--cocktail", metavar="NAME", help="PREMIUM, SPEEDY, BUDGET, DEPTH, LOCAL, auto."
+        ),
+        click.option(
+            "-m",
+            "--model",
+            "models",
+            multiple=True,
+            metavar="ID",
+            help="Ask exactly this model; repeatable; ID*3 asks it three times.",
+        ),
+        click.option("-s", "--system", metavar="TEXT", help="System prompt."),
+        click.option(
+            "-f",
+            "--file",
+            "files",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="Text file that becomes context; repeatable; up to 4 MB.",
+        ),
+        click.option("--synthesis", metavar="none", help="One text from the answers: none."),
+        click.option(
+            "--quorum", type=click.IntRange(min=1), metavar="N", help="Enough once N answered."
+        ),
+        click.option(
+            "--deadline",
+            "deadline_s",
+            type=FiniteRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="Bound on the whole run.",
+        ),
+        click.option(
+            "--max-tokens",
+            type=click.IntRange(1, _MOST_TOKENS),
+            default=DEFAULT_MAX_TOKENS,
+            show_default=True,
+            metavar="N",
+            help="Most tokens of each answer.",
+        ),
+        click.option("--temperature", type=FiniteRange(0, _HOTTEST), metavar="T", help="0 to 2."),
+        click.option("--seed", type=int, metavar="N", help="For models that honour it."),
+        click.option(
+            "--max-cost",
+            "max_cost_nanos",
+            type=Dollars(),
+            metavar="USD",
+            help="Hard cap for this run.",
+        ),
+        click.option("--no-cache", is_flag=True, help="Ask even what was asked before."),
+        click.option("--strict", is_flag=True, help="What would be a notice is an error."),
+    ]
+
+
+def question_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the prompt and the shared flags."""
+    for option in reversed(_options()):
+        function = option(function)
+    return function
+
+
+def check_question(flags: QuestionFlags) -> None:
+    """Refuse flags that exclude each other or that are not there yet. Raises UsageError."""
+    if flags["cocktail"] is not None and flags["models"]:
+        raise UsageError(
+            "-c and -m exclude each other",
+            hint="name a cocktail, or the models one by one",
+        )
+    if flags["cocktail"] is not None and not flags["cocktail"].strip():
+        raise UsageError("the cocktail's name is empty", hint="see 'ultrai cocktails'")
+    if any(not model.strip() for model in flags["models"]):
+        raise UsageError("a model id is empty", hint="see 'ultrai models' for what there is")
+    synthesis = flags["synthesis"]
+    if synthesis is None or synthesis == "none":
+        return
+    if synthesis in _SYNTHESES:
+        raise UsageError(f"--synthesis {synthesis} is not available yet", hint="use none")
+    raise UsageError(f"--synthesis {synthesis!r} is not a mode", hint="use none")
+
+
+def make_ask(flags: QuestionFlags) -> Ask:
+    """The Ask that the flags amount to; reads standard input and files. Raises UsageError."""
+    from ultrai.cli.files import compose_messages
+    from ultrai.domain.ask import Ask
+    from ultrai.domain.query import Sampling
+
+    check_question(flags)
+    return Ask(
+        messages=compose_messages(flags["prompt"], system=flags["system"], files=flags["files"]),
+        cocktail=flags["cocktail"],
+        models=flags["models"],
+        sampling=Sampling(flags["max_tokens"], flags["temperature"], flags["seed"]),
+        synthesis=flags["synthesis"],
+        quorum=flags["quorum"],
+        deadline_s=flags["deadline_s"],
+        max_cost_nanos=flags["max_cost_nanos"],
+        strict=flags["strict"],
+        use_cache=not flags["no_cache"],
+    )

@@ -1,0 +1,1 @@
+"""Events, Plans and Reports as text. Nothing in here reads the world or asks a model."""

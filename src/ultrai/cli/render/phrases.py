@@ -1,0 +1,90 @@
+"""Amounts, durations and names in the words that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ultrai.cli.render.safety import one_line
+from ultrai.domain.money import NANOS_PER_USD, format_usd
+from ultrai.domain.outcome import Cost, CostState, Failure
+
+_CENT = NANOS_PER_USD // 100
+_SECOND_MS = 1000
+_MINUTE_MS = 60 * _SECOND_MS
+_SIGNIFICANT = 3
+
+
+def money(nanos: int | None) -> str:
+    """`$0.0104`: two to four places, three figures below a cent; `unknown` is never `$0`."""
+    if nanos is None:
+        return "unknown"
+    if nanos == 0:
+        return "$0"
+    if abs(nanos) >= _CENT:
+        whole, _, places = f"{Decimal(nanos) / NANOS_PER_USD:,.4f}".partition(".")
+        return f"${whole}.{places.rstrip('0').ljust(2, '0')}"
+    cut = max(0, len(str(abs(nanos))) - _SIGNIFICANT)
+    return f"${format_usd(round(nanos, -cut))}"
+
+
+def cost_words(cost: Cost) -> str:
+    """An amount with how well it is known: `~` stands before an estimate."""
+    if cost.state is CostState.UNKNOWN_BILLED:
+        return "unknown" if cost.nanos is None else f"≥ {money(cost.nanos)}"
+    if cost.state is CostState.ESTIMATED and cost.nanos is not None:
+        return f"~{money(cost.nanos)}"
+    return money(cost.nanos)
+
+
+def bracket(low: int | None, high: int | None) -> str:
+    """`$0.031–$0.058`, one amount where both agree, words where none is known."""
+    if high is None:
+        return "no price known" if low is None else f"at least {money(low)}"
+    if low is None or low == high:
+        return money(high)
+    return f"{money(low)}–{money(high)}"
+
+
+def duration(ms: int | None) -> str:
+    """`412 ms`, `1.1 s`, `2 min 05 s`; a dash where it is not known."""
+    if ms is None:
+        return "–"
+    if ms < _SECOND_MS:
+        return f"{ms} ms"
+    if ms < _MINUTE_MS:
+        return f"{ms / _SECOND_MS:.1f} s"
+    minutes, rest = divmod(round(ms / _SECOND_MS), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def clock(ms: int) -> str:
+    """`00:07`: minutes and seconds since the start."""
+    minutes, seconds = divmod(ms // _SECOND_MS, 60)
+    return f"{minutes:02d}:{seconds:02d}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 answer`, `2 answers`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def short_names(ids: Sequence[str]) -> dict[str, str]:
+    """What stands after the slash, for each id; the whole id where that would be ambiguous."""
+    tails = [model.partition("/")[2] or model for model in dict.fromkeys(ids)]
+    return {
+        model: tail if tails.count(tail) == 1 else model
+        for model, tail in zip(dict.fromkeys(ids), tails, strict=True)
+    }
+
+
+def failure_cause(failure: Failure) -> str:
+    """`rate limited (429)`: the kind in words and the status, if there was one."""
+    words = failure.kind.value.replace("_", " ")
+    return f"{words} ({failure.status})" if failure.status else words
+
+
+def failure_line(failure: Failure) -> str:
+    """Cause, the upstream's own words, and at the end the advice for a person."""
+    line = f"{failure_cause(failure)}: {one_line(failure.message)}".rstrip(": ")
+    return f"{line} — {one_line(failure.advice)}" if failure.advice else line

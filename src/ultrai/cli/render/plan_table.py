@@ -1,0 +1,83 @@
+"""A Plan for people: who would be asked, what fits, what it may cost and how long it may take."""
+
+from __future__ import annotations
+
+from ultrai.cli.render.palette import Style
+from ultrai.cli.render.phrases import bracket, count, duration, money
+from ultrai.cli.render.safety import one_line
+from ultrai.cli.render.table import Cell, Column, Line, lay_out
+from ultrai.domain.plan import Plan, PlannedCandidate, PlannedSlot
+
+_COLUMNS = (
+    Column("slot", "right"),
+    Column("role", rank=4),
+    Column("model", flexible=True),
+    Column("ready", flexible=True, wraps=True),
+    Column("prompt", "right", rank=5),
+    Column("answer", "right", rank=3),
+    Column("price", "right", rank=1),
+    Column("expected", "right", rank=2),
+)
+
+
+def plan_lines(plan: Plan, *, cap_nanos: int | None, width: int | None) -> list[Line]:
+    """The table, the totals, and every Notice."""
+    title = one_line(plan.cocktail or "models named one by one")
+    lines: list[Line] = [(Cell(f"{title} · {count(len(plan.slots), 'slot')}", Style.BOLD),), ()]
+    rows = [_row(slot, candidate) for slot in plan.slots for candidate in _candidates(slot)]
+    lines.extend(lay_out(_COLUMNS, rows, width=width, header=True))
+    lines.append(())
+    lines.extend((Cell(line),) for line in _totals(plan))
+    lines.extend(_cap_lines(plan, cap_nanos))
+    for notice in plan.notices:
+        where = "" if notice.slot is None else f"slot {notice.slot + 1}: "
+        lines.append((Cell(f"note: {where}{one_line(notice.message)}", Style.ODD),))
+    lines.append((Cell("nothing was asked and nothing was spent", Style.DIM),))
+    return lines
+
+
+def _candidates(slot: PlannedSlot) -> tuple[PlannedCandidate, ...]:
+    return slot.candidates
+
+
+def _row(slot: PlannedSlot, candidate: PlannedCandidate) -> list[Cell]:
+    first = bool(slot.candidates) and candidate is slot.candidates[0]
+    verdict = candidate.not_ready
+    ready = Cell("ready", Style.GOOD)
+    if verdict is not None:
+        ready = Cell(f"no: {one_line(verdict.message)}", Style.BAD)
+    elif candidate.dropped:
+        ready = Cell(f"ready, without {', '.join(candidate.dropped)}", Style.ODD)
+    return [
+        Cell(str(slot.index + 1) if first else "", Style.DIM),
+        Cell(candidate.role),
+        Cell(one_line(candidate.model), Style.BOLD if first else Style.PLAIN),
+        ready,
+        Cell(f"~{candidate.prompt_tokens:,} tok"),
+        Cell(f"≤ {candidate.max_tokens:,} tok"),
+        Cell(bracket(candidate.low_nanos, candidate.bound_nanos)),
+        Cell("–" if candidate.expected_ms is None else f"~{duration(candidate.expected_ms)}"),
+    ]
+
+
+def _totals(plan: Plan) -> list[str]:
+    cost = plan.cost_nanos
+    parts = (("lowest", cost.low), ("expected", cost.expected), ("highest", cost.high))
+    price = ", ".join(f"{word} {money(nanos)}" for word, nanos in parts)
+    time = "not measured yet" if plan.expected_ms is None else f"~{duration(plan.expected_ms)}"
+    return [f"price  {price} (one attempt for each slot)", f"time   expected {time}"]
+
+
+def _cap_lines(plan: Plan, cap_nanos: int | None) -> list[Line]:
+    if cap_nanos is None:
+        return []
+    high = plan.cost_nanos.high
+    if high is None:
+        text = f"cap    {money(cap_nanos)}: a price is unknown, so 'ask' would refuse (exit 5)"
+        return [(Cell(text, Style.BAD),)]
+    if high > cap_nanos:
+        text = (
+            f"cap    {money(cap_nanos)} cannot hold the highest price: 'ask' would refuse (exit 5)"
+        )
+        return [(Cell(text, Style.BAD),)]
+    return [(Cell(f"cap    {money(cap_nanos)} holds the highest price", Style.GOOD),)]

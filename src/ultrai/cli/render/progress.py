@@ -1,0 +1,85 @@
+"""Progress without redrawing: one line for each change of state, for logs and screen readers."""
+
+from __future__ import annotations
+
+from ultrai.cli.render.board import Board, retry_wait_s
+from ultrai.cli.render.phrases import (
+    bracket,
+    cost_words,
+    count,
+    duration,
+    failure_line,
+    money,
+)
+from ultrai.cli.render.safety import one_line
+from ultrai.domain.event import Event, EventType
+
+
+def progress_line(event: Event, board: Board) -> str | None:
+    """The line for an Event that `board` has taken in; None where nothing changed for people."""
+    describe = _LINES.get(event.type)
+    return None if describe is None else describe(event, board)
+
+
+def _planned(_event: Event, board: Board) -> str:
+    title = one_line(board.title) or "models"
+    line = f"{title}: asking {count(len(board.seats), 'model')}"
+    line += f", estimate {bracket(board.low_nanos, board.high_nanos)}"
+    return line if board.cap_nanos is None else f"{line}, cap {money(board.cap_nanos)}"
+
+
+def _attempt_started(event: Event, board: Board) -> str:
+    seat = board.seat(event)
+    line = f"{_slot(event)} asking {one_line(seat.model or seat.primary)}"
+    return f"{line} for {one_line(seat.primary)}" if seat.fallback else line
+
+
+def _first_token(event: Event, board: Board) -> str:
+    seat = board.seat(event)
+    return f"{_slot(event)} {one_line(seat.model or '')} started after {duration(event.t_ms)}"
+
+
+def _attempt_failed(event: Event, board: Board) -> str:
+    seat = board.seat(event)
+    who = one_line(seat.model or seat.primary)
+    if event.failure is None:
+        return f"{_slot(event)} {who} cancelled"
+    wait_s = retry_wait_s(event)
+    then = "" if wait_s is None else f", again in {wait_s:.1f} s"
+    return f"{_slot(event)} {who} failed{then}: {failure_line(event.failure)}"
+
+
+def _withdrawn(event: Event, board: Board) -> str:
+    seat = board.seat(event)
+    return f"{_slot(event)} what {one_line(seat.model or seat.primary)} had written is withdrawn"
+
+
+def _answered(event: Event, board: Board) -> str:
+    seat = board.seat(event)
+    parts = [f"{_slot(event)} {one_line(seat.model or seat.primary)} answered"]
+    if seat.fallback:
+        parts[0] += f" for {one_line(seat.primary)}"
+    parts.append(duration(event.t_ms))
+    parts.extend([seat.shown_tokens] if seat.shown_tokens else [])
+    parts.extend([cost_words(seat.cost)] if seat.cost else [])
+    return ", ".join(parts)
+
+
+def _failed(event: Event, board: Board) -> str:
+    seat = board.seat(event)
+    return f"{_slot(event)} {one_line(seat.primary)} {seat.state.word}"
+
+
+def _slot(event: Event) -> str:
+    return f"[{(event.slot or 0) + 1}]"
+
+
+_LINES = {
+    EventType.PLANNED: _planned,
+    EventType.ATTEMPT_STARTED: _attempt_started,
+    EventType.FIRST_TOKEN: _first_token,
+    EventType.ATTEMPT_FAILED: _attempt_failed,
+    EventType.ATTEMPT_WITHDRAWN: _withdrawn,
+    EventType.SLOT_ANSWERED: _answered,
+    EventType.SLOT_FAILED: _failed,
+}

@@ -1,0 +1,1 @@
+"""Embedded models: fetching their weights, checking them, serving them on loopback."""

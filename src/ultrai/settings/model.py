@@ -1,0 +1,86 @@
+"""Settings: one frozen value that says everything a user can choose. Defaults are a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ultrai.domain.cocktail import Cocktail
+from ultrai.domain.secret import Secret
+from ultrai.policy.corrections import Corrections
+from ultrai.policy.succession import Successions
+
+OPENROUTER = "openrouter"
+DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What tells OpenRouter which application asks; empty strings send nothing."""
+
+    referer: str = "https://github.com/ultrai-project/ultrai"
+    title: str = "UltrAI"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSettings:
+    """A further server with OpenAI's format; its models bear `prefix/` before their own ids.
+
+    `free`: its models cost nothing. Prices are otherwise unknown. `key_problem` and `proxy` are as
+    in `Settings`.
+    """
+
+    prefix: str
+    base_url: str
+    key: Secret | None = None
+    key_problem: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a user can choose. Durations are seconds, prices decimal text in USD.
+
+    `key_problem`: a key is named but could not be had, and why; what needs the key fails with it,
+    and nothing else does. `proxy` is the address of the proxy for `base_url`; it may hold a
+    password. `cocktails`, `corrections` and `successions` are the user's own, to be merged into
+    the shipped ones. `source` is the settings file.
+    """
+
+    home: Path
+    key: Secret | None = None
+    key_problem: str | None = None
+    base_url: str = DEFAULT_BASE_URL
+    proxy: str | None = field(default=None, repr=False)
+    environment: str | None = None
+    database_url: str | None = None
+    deadline_s: float | None = None
+    max_attempts: int = 3
+    backoff_base_s: float = 0.5
+    backoff_cap_s: float = 8.0
+    max_wait_s: float = 20.0
+    connect_timeout_s: float = 10.0
+    headers_timeout_s: float = 60.0
+    first_text_timeout_s: float | None = None
+    text_stall_timeout_s: float = 30.0
+    liveness_timeout_s: float = 60.0
+    concurrency: int = 50
+    queue_limit: int = 10_000
+    pace_per_minute: Mapping[str, int] = field(default_factory=dict)
+    quorum: int | None = None
+    synthesis: str | None = None
+    price_headroom: str = "1.25"
+    max_price_per_million_usd: str | None = None
+    reasoning_headroom_tokens: int = 4000
+    max_tokens_floor: int = 64
+    free_may_become_paid: bool = False
+    streaming: bool = True
+    history: bool = True
+    attribution: Attribution = field(default_factory=Attribution)
+    cocktails: tuple[Cocktail, ...] = ()
+    corrections: Corrections = field(default_factory=Corrections)
+    successions: Successions = field(default_factory=Successions)
+    upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
+    source: Path | None = None

@@ -1,0 +1,65 @@
+"""What a database's error means to a person: one line of cause, one of what can be done."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from ultrai.domain.errors import StoreError
+
+_FREE_SPACE = "Free some space; what is already stored is safe."
+_CLOSE_OTHERS = "Close the other program that uses it, or set ULTRAI_HOME to another directory."
+_CHECK_RIGHTS = "Check the owner and the permissions of the file and its directory."
+_MOVE_AWAY = "Move the file away or set ULTRAI_HOME to another directory; it was left as it is."
+_ELSEWHERE = "Set ULTRAI_HOME to a directory that can be written."
+
+# SQLite's primary result codes: https://www.sqlite.org/rescode.html
+_CAUSES = {
+    sqlite3.SQLITE_FULL: ("the disk is full", _FREE_SPACE),
+    sqlite3.SQLITE_BUSY: ("another program has locked it for too long", _CLOSE_OTHERS),
+    sqlite3.SQLITE_LOCKED: ("another program has locked it for too long", _CLOSE_OTHERS),
+    sqlite3.SQLITE_READONLY: ("it cannot be written", _CHECK_RIGHTS),
+    sqlite3.SQLITE_PERM: ("it cannot be written", _CHECK_RIGHTS),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", _CHECK_RIGHTS),
+    sqlite3.SQLITE_NOTADB: ("it is not a database", _MOVE_AWAY),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", _MOVE_AWAY),
+    sqlite3.SQLITE_IOERR: ("the disk reports an error", "Check the disk it lies on."),
+}
+
+
+def explain(error: Exception, path: Path) -> StoreError:
+    """The StoreError for whatever a database or its files raised."""
+    if isinstance(error, StoreError):
+        return error
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, OSError):
+        reason = cause.strerror or type(cause).__name__
+        where = cause.filename or path
+        return StoreError(f"the database {path} cannot be used: {where}: {reason}", hint=_ELSEWHERE)
+    code = getattr(cause, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    reason, hint = _CAUSES.get(primary or 0, (str(cause) or type(cause).__name__, _CHECK_RIGHTS))
+    return StoreError(f"the database {path} cannot be used: {reason}", hint=hint)
+
+
+def newer(path: Path, revision: str) -> StoreError:
+    """A later version of the program has changed the tables."""
+    return StoreError(
+        f"the database {path} was made by a newer UltrAI (its version is {revision!r})",
+        hint="Update UltrAI, or set ULTRAI_HOME to another directory; nothing was changed.",
+    )
+
+
+def foreign(path: Path) -> StoreError:
+    """A database, but not ours."""
+    return StoreError(f"the file {path} is a database of another program", hint=_MOVE_AWAY)
+
+
+def damaged(path: Path, run_id: str) -> StoreError:
+    """A Run whose stored Events cannot be read."""
+    return StoreError(
+        f"the stored events of {run_id} in {path} are damaged or come from a newer UltrAI",
+        hint="Other runs are not affected; `ultrai history` lists them.",
+    )

@@ -1,0 +1,65 @@
+"""Brings a database's tables to the version of this code.
+
+A cheap SELECT says whether they are; only if not is alembic imported (a fifth of a second). All
+migrations run in one transaction under a file lock, so two processes that open a new database at
+once both find it whole, and one killed in the middle leaves it as it was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from ultrai.store.failures import foreign, newer
+from ultrai.store.locks import exclusively
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+# Every revision in `migrations/versions`, oldest first; a test compares.
+REVISIONS = ("0001",)
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def ensure_schema(engine: Engine, path: Path) -> None:
+    """Create or upgrade the tables where needed. Raises StoreError for a newer or foreign file."""
+    if _is_current(engine, path):
+        return
+    with exclusively(path.with_name(f"{path.name}.lock")):
+        if _is_current(engine, path):  # somebody else did it meanwhile
+            return
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                # Kept in the file. Under the lock, because two at once may refuse each other.
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _upgrade(connection)
+            connection.commit()
+
+
+def _is_current(engine: Engine, path: Path) -> bool:
+    with engine.connect() as connection:
+        try:
+            rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
+        except (OperationalError, ProgrammingError):
+            connection.rollback()
+            if inspect(connection).get_table_names():
+                raise foreign(path) from None
+            return False
+    revision = str(rows[0][0]) if rows else ""
+    if revision and revision not in REVISIONS:
+        raise newer(path, revision)
+    return revision == REVISIONS[-1]
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - slow to import and seldom needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,63 @@
+"""The statements of the writer, compiled once for a database and then run on its bare driver.
+
+Measured on SQLite, CPU of one transaction with one insert: through a Core execution 170 µs, through
+`exec_driver_sql` 130 µs, on the driver's own connection 40 µs. The writer commits several times in
+a Run, so it takes the last. Parameters are named, which every driver of interest accepts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, insert, text, update
+
+from ultrai.store.tables import EVENTS, RUNS
+
+if TYPE_CHECKING:
+    from sqlalchemy import ClauseElement, Dialect
+
+_FINISH_RUN = (
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("run_id"))
+    .values(
+        status=bindparam("new_status"),
+        cost_nanos=bindparam("new_cost_nanos"),
+        cost_known=bindparam("new_cost_known"),
+        finished_at=bindparam("new_finished_at"),
+    )
+)
+# SQLite and PostgreSQL spell this alike; Core has a construct for each, and none for both.
+_REMEMBER_HEALTH = text(
+    "INSERT INTO model_health (model_id, payload, updated_at)"
+    " VALUES (:model_id, :payload, CURRENT_TIMESTAMP)"
+    " ON CONFLICT (model_id) DO UPDATE"
+    " SET payload = excluded.payload, updated_at = excluded.updated_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """SQL in the dialect of one database; parameters by name."""
+
+    begin: str
+    insert_run: str
+    finish_run: str
+    insert_events: str
+    remember_health: str
+
+
+def compile_statements(dialect: Dialect) -> Statements:
+    """The writer's statements for this database."""
+
+    def sql(statement: ClauseElement) -> str:
+        return str(statement.compile(dialect=dialect))
+
+    return Statements(
+        # A deferred transaction that turns writer halfway can fail without having waited.
+        begin="BEGIN IMMEDIATE" if dialect.name == "sqlite" else "BEGIN",
+        insert_run=sql(insert(RUNS)),
+        finish_run=sql(_FINISH_RUN),
+        insert_events=sql(insert(EVENTS)),
+        remember_health=sql(_REMEMBER_HEALTH),
+    )

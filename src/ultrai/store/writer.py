@@ -1,0 +1,269 @@
+"""The one writer of a database: a queue, a thread, and transactions that many Runs share.
+
+Theory of operation. The event loop puts Events on a deque and, at most once per transaction, wakes
+the thread; both are lock-free for the loop. The thread lingers `LINGER_S` for more to come, unless
+somebody waits for a flush, then writes all that is due in one transaction. Deltas alone wake it for
+a transaction every `DELTA_S` only. Flags say what waits; the thread clears them before it empties
+the queue, so what comes in between costs one idle round at worst and is never overlooked.
+
+When a transaction fails, whoever waits is told, its rows are kept, and they go with the next one.
+
+With `inline` there is no thread: every step runs where it is called. Under a virtual clock that is
+the only way, and what is written is the same.
+
+The thread is a daemon that an exit handler ends, because the interpreter joins other threads before
+it runs exit handlers: a history left open would hang the program, or lose its last Events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ultrai.domain.errors import StoreError
+from ultrai.domain.event import Event
+from ultrai.store.backlog import DELTA_CAP, Backlog
+from ultrai.store.buffer import is_delta
+from ultrai.store.committer import Committer, HopelessError
+from ultrai.store.failures import explain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ultrai.policy.health import ModelHealth
+
+LINGER_S = 0.02
+DELTA_S = 0.25
+RETRY_S = 1.0
+QUEUE_CAP = 200_000  # Events that wait for the thread; more means that the disk does not follow
+
+
+class _Waiter:
+    """Somebody who awaits a flush."""
+
+    __slots__ = ("error", "future", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+        self.error: StoreError | None = None
+
+
+class _Overflow:
+    """Stands in the queue for Events that were dropped."""
+
+
+_Item = Event | _Waiter | _Overflow | dict[str, "ModelHealth"]
+
+
+class Writer:
+    """Takes Events and Health from the event loop, at once; writes them soon."""
+
+    def __init__(self, committer: Committer, path: Path, *, inline: bool = False) -> None:
+        self._committer = committer
+        self._path = path
+        self._inline = inline
+        self._backlog = Backlog()
+        self._queue: deque[_Item] = deque()
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._events_wait = self._deltas_wait = self._text_waits = self._flush_waits = False
+        self._delta_chars = 0
+        self._lazy_due: float | None = None
+        self._closing = False
+        self._untold: StoreError | None = None
+        self._failing = False
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Queue Events; returns at once. After `close` it does nothing."""
+        if self._closing:
+            return
+        urgent = False
+        for event in events:
+            self._queue.append(event)
+            if is_delta(event):
+                self._delta_chars += len(event.text or "")
+            else:
+                urgent = True
+        if len(self._queue) > QUEUE_CAP:
+            self._drop()
+        self._announce(urgent=urgent)
+
+    def remember(self, health: Mapping[str, ModelHealth]) -> None:
+        """Queue Health; it is in no hurry."""
+        if self._closing or not health:
+            return
+        self._queue.append(dict(health))
+        self._announce(urgent=False)
+
+    async def flush(self) -> None:
+        """Return when all that was appended before is committed. Raises StoreError."""
+        if self._closing:
+            message = f"the database {self._path} is closed"
+            raise StoreError(message)
+        waiter = _Waiter(asyncio.get_running_loop())
+        self._queue.append(waiter)
+        if self._inline:
+            self._step(everything=True)
+        elif not self._flush_waits:
+            self._flush_waits = True
+            self._rouse()
+        await waiter.future
+
+    def close(self) -> None:
+        """Write what is pending and end; idempotent.
+
+        Raises StoreError if it could not be written and no flush has said so.
+        """
+        if not self._closing:
+            self._closing = True
+            if self._thread is None:
+                self._finish()
+            else:
+                self._rouse()
+                self._thread.join()
+                atexit.unregister(self._close_at_exit)
+        error, self._untold = self._untold, None
+        if error is not None:
+            raise error
+
+    def _announce(self, *, urgent: bool) -> None:
+        if self._inline:
+            if urgent or self._delta_chars >= DELTA_CAP:
+                self._step(everything=False)
+        elif urgent:
+            if not self._events_wait:
+                self._events_wait = True
+                self._rouse()
+        elif not self._deltas_wait:
+            self._deltas_wait = True
+            self._rouse()
+        elif self._delta_chars >= DELTA_CAP and not self._text_waits:
+            self._text_waits = True
+            self._rouse()
+
+    def _rouse(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="ultrai-history", daemon=True)
+            atexit.register(self._close_at_exit)
+            self._thread.start()
+        with suppress(RuntimeError):  # it is awake already
+            self._wake.release()
+
+    def _drop(self) -> None:
+        """Empty the queue of all but those who wait, who will learn what happened."""
+        waiters = []
+        with suppress(IndexError):  # the thread may empty it at the same time
+            while True:
+                item = self._queue.popleft()
+                if isinstance(item, _Waiter):
+                    waiters.append(item)
+        self._queue.append(_Overflow())
+        self._queue.extend(waiters)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._step(everything=self._sleep())
+        self._finish()
+
+    def _finish(self) -> None:
+        self._step(everything=True)
+        self._committer.close()
+
+    def _sleep(self) -> bool:
+        """Wait until something is due, and say whether that is everything."""
+        due: float | None = None
+        while not (self._flush_waits or self._closing):
+            if self._text_waits:
+                return False
+            now = time.monotonic()
+            if due is None and (self._events_wait or self._backlog.batch):
+                due = now + (RETRY_S if self._failing else LINGER_S)
+            if self._lazy_due is None and (self._deltas_wait or self._backlog.is_waiting):
+                self._lazy_due = now + DELTA_S
+            next_due = min((at for at in (due, self._lazy_due) if at is not None), default=None)
+            if next_due is None:
+                self._wake.acquire()
+            elif next_due > now:
+                self._wake.acquire(timeout=next_due - now)
+            else:
+                return next_due == self._lazy_due
+        return True
+
+    def _step(self, *, everything: bool) -> None:
+        """Empty the queue and write what is due."""
+        self._events_wait = self._deltas_wait = self._text_waits = self._flush_waits = False
+        self._delta_chars = 0
+        waiters = self._drain()
+        everything = everything or bool(waiters)
+        if everything:
+            self._lazy_due = None
+        error = self._commit(everything=everything)
+        for waiter in waiters:
+            waiter.error = error or waiter.error
+        self._untold = None if waiters else error
+        self._settle(waiters)
+
+    def _drain(self) -> list[_Waiter]:
+        waiters: list[_Waiter] = []
+        while self._queue:
+            item = self._queue.popleft()
+            if isinstance(item, Event):
+                self._backlog.take_event(item)
+            elif isinstance(item, _Waiter):
+                if self._backlog.take_lost():
+                    item.error = StoreError(
+                        f"events were lost because the database {self._path} could not follow",
+                        hint="Check the disk; later runs are stored again.",
+                    )
+                waiters.append(item)
+            elif isinstance(item, _Overflow):
+                self._backlog.abandon()
+            else:
+                self._backlog.take_health(item)
+        return waiters
+
+    def _commit(self, *, everything: bool) -> StoreError | None:
+        batch = None
+        try:
+            batch = self._backlog.collect(everything=everything)
+            if batch:
+                self._committer.commit(batch)
+        except Exception as error:  # noqa: BLE001 - the thread must live and the waiters be told
+            self._failing = True
+            if batch is None or isinstance(error, HopelessError):
+                self._backlog.abandon()
+            else:
+                self._backlog.keep()
+            return explain(error, self._path)
+        self._failing = False
+        self._backlog.written()
+        return None
+
+    def _settle(self, waiters: Sequence[_Waiter]) -> None:
+        for waiter in waiters:
+            if self._inline:
+                _resolve(waiter)
+                continue
+            with suppress(RuntimeError):  # its loop has been closed
+                waiter.loop.call_soon_threadsafe(_resolve, waiter)
+
+    def _close_at_exit(self) -> None:
+        with suppress(StoreError):
+            self.close()
+
+
+def _resolve(waiter: _Waiter) -> None:
+    if waiter.future.done():
+        return
+    if waiter.error is None:
+        waiter.future.set_result(None)
+    else:
+        waiter.future.set_exception(waiter.error)

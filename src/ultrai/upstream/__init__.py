@@ -1,0 +1,1 @@
+"""Speaks HTTP with an upstream: OpenRouter, or any other server with OpenAI's format."""

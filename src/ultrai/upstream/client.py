@@ -1,0 +1,70 @@
+"""The adapter: one upstream, as the engine's `Upstream` port wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ultrai.domain.attempt import Account, AttemptRequest
+from ultrai.domain.catalog import Endpoint, Model
+from ultrai.domain.outcome import Received
+from ultrai.upstream.accounts import read_account
+from ultrai.upstream.config import UpstreamConfig
+from ultrai.upstream.discovery import list_endpoints, list_models
+from ultrai.upstream.exchange import Exchange
+from ultrai.upstream.incoming import Observer
+from ultrai.upstream.lookup import Lookup
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["HttpUpstream", "UpstreamConfig"]
+
+
+class HttpUpstream:
+    """Speaks to one server over a session that the caller opened and closes.
+
+    `now` tells the time when a response does not (for `Retry-After` dates); `lookup_timeout_s`
+    bounds every request that is not an Attempt.
+    """
+
+    def __init__(
+        self,
+        config: UpstreamConfig,
+        session: aiohttp.ClientSession,
+        *,
+        now: Callable[[], datetime] | None = None,
+        connect_timeout_s: float = 10.0,
+        lookup_timeout_s: float = 30.0,
+    ) -> None:
+        self._config = config
+        self._session = session
+        self._now = now
+        self._lookup = Lookup(
+            config, session, connect_s=connect_timeout_s, total_s=lookup_timeout_s
+        )
+
+    @property
+    def name(self) -> str:
+        """Its name in settings, Catalog and Reports."""
+        return self._config.name
+
+    async def send(self, request: AttemptRequest, observer: Observer) -> Received:
+        """Make one Attempt. Whatever the world does is in the value; only cancellation raises."""
+        exchange = Exchange(
+            self._config, self._session, request=request, observer=observer, now=self._now
+        )
+        return await exchange.run()
+
+    async def list_models(self) -> Sequence[Model]:
+        """The current listing. Raises UpstreamUnavailable."""
+        return await list_models(self._config, self._lookup)
+
+    async def list_endpoints(self, model_id: str) -> Sequence[Endpoint]:
+        """Who serves the model and how well. Raises UpstreamUnavailable."""
+        return await list_endpoints(self._config, self._lookup, model_id)
+
+    async def read_account(self) -> Account | None:
+        """What the key may do; None without a key or where there is no such notion."""
+        return await read_account(self._config, self._lookup)

@@ -1,0 +1,42 @@
+"""What distinguishes one upstream from another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ultrai.domain.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamConfig:
+    """One server with OpenAI's format.
+
+    `prefix` stands before its own model ids in ours: with `ollama`, `ollama/llama3` is sent as
+    `llama3`; empty for OpenRouter. `headers` go with every request (attribution). `proxy` is a URL
+    or None. `free`: its models cost nothing. `wire_log` is given masked lines of what goes over
+    the wire, without prompts.
+    """
+
+    name: str
+    base_url: str
+    key: Secret | None = None
+    prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    proxy: str | None = None
+    is_openrouter: bool = False
+    free: bool = False
+    wire_log: Callable[[str], None] | None = None
+    user_agent: str = "ultrai"
+
+    def url(self, path: str) -> str:
+        """The address of `path` (which begins with a slash) below the base."""
+        return self.base_url.rstrip("/") + path
+
+    def local_id(self, model_id: str) -> str:
+        """The server's own name for one of our model ids."""
+        return model_id.removeprefix(f"{self.prefix}/") if self.prefix else model_id
+
+    def global_id(self, local_id: str) -> str:
+        """Our id for one of the server's models."""
+        return f"{self.prefix}/{local_id}" if self.prefix else local_id

@@ -1,0 +1,261 @@
+"""From a request to an order: who asks, what for, and whether OpenRouter would take it.
+
+The checks run in the order that OpenRouter's answers suggest: credentials, JSON, messages, model,
+free tier; then the account's key limit and credits (`accounting`); then `route`. Each raises a
+`Refusal`.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ultrai_sim import refusals
+from ultrai_sim.catalogue import PROVIDERS, Model
+from ultrai_sim.speech import count_tokens
+from ultrai_sim.world import SEEN, World
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+DEFAULT_MAX_TOKENS = 4096
+DATA_POLICY = (
+    "No endpoints found matching your data policy (Free model training). "
+    "Configure: https://openrouter.ai/settings/privacy"
+)
+PARAMETERS_CHECKED = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "min_p",
+        "presence_penalty",
+        "repetition_penalty",
+        "response_format",
+        "seed",
+        "stop",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_a",
+        "top_k",
+        "top_logprobs",
+        "top_p",
+    }
+)
+
+
+@dataclass(slots=True)
+class Order:
+    """An admitted chat request. ``max_tokens`` None: not given, so the model's own limit holds."""
+
+    key: str
+    authorization: str
+    asked: Model
+    model: Model
+    provider: str
+    prompt: str
+    prompt_tokens: int
+    max_tokens: int | None
+    stream: bool
+    thinks: bool
+    hides_thoughts: bool
+    attempt: int
+    generation_id: str
+    created: int
+    hold: Decimal = Decimal(0)
+
+    @property
+    def ceiling(self) -> int:
+        """The most completion tokens that may be billed."""
+        own = self.model.max_completion_tokens
+        if self.max_tokens is None:
+            return own or DEFAULT_MAX_TOKENS
+        return min(self.max_tokens, own) if own else self.max_tokens
+
+
+def authenticate(request: web.Request, world: World) -> str:
+    """The key of the Authorization header; 401 if there is none or it does not work."""
+    header = request.headers.get("Authorization")
+    if not header:
+        raise refusals.no_credentials()
+    terms = world.money.keys.get(header.removeprefix("Bearer ").strip())
+    if terms is None or terms.disabled:
+        raise refusals.unknown_key()
+    return terms.key
+
+
+async def take_order(request: web.Request, world: World) -> Order:
+    """Check a chat request from its header to the free tier; counts it as an attempt."""
+    seen = request[SEEN]
+    key = authenticate(request, world)
+    body = _read(await request.read())
+    seen.body = body
+    messages = body.get("messages") or _legacy(body)
+    if not isinstance(messages, list) or not messages:
+        raise refusals.refuse(400, 'Input required: specify "prompt" or "messages"')
+    asked = _find_model(body, world)
+    seen.model, seen.stream = asked.id, body.get("stream") is True
+    seen.attempt = world.book.count(asked.id)
+    if asked.is_free:
+        world.money.free_tier.admit(world.clock())
+    prompt = "\n".join(_texts(messages))
+    drawn = world.draw_id(asked.id, prompt)
+    created = int(world.clock())
+    model = world.listing.concrete(asked, drawn[0])
+    thinks, hides = _reasoning(body, model)
+    return Order(
+        key=key,
+        authorization=request.headers["Authorization"],
+        asked=asked,
+        model=model,
+        provider=model.provider,
+        prompt=prompt,
+        prompt_tokens=count_tokens(prompt, len(messages)),
+        max_tokens=_max_tokens(body),
+        stream=seen.stream,
+        thinks=thinks,
+        hides_thoughts=hides,
+        attempt=seen.attempt,
+        generation_id=f"gen-{created}-{b64encode(drawn, b'aZ').decode()}",
+        created=created,
+    )
+
+
+def route(order: Order, body: Mapping[str, Any]) -> None:
+    """Check the model's window and choose the provider; 400 or 404 where there is no way."""
+    order.provider = _route(body, order.model)
+    _check_window(order)
+
+
+def _read(raw: bytes) -> dict[str, Any]:
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = None
+    if not isinstance(body, dict):
+        raise refusals.refuse(400, "Input must have at least 1 token.")
+    return body
+
+
+def _legacy(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    prompt = body.get("prompt")
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) and prompt else None
+
+
+def _find_model(body: Mapping[str, Any], world: World) -> Model:
+    wanted = body.get("model") or next(iter(body.get("models") or ()), "openrouter/auto")
+    model = world.listing.find(str(wanted))
+    if model is None:
+        raise refusals.unknown_model(str(wanted))
+    if model.retired:
+        raise refusals.retired_model(str(wanted))
+    if ":batch" in model.id:
+        raise refusals.refuse(400, f"{wanted} is only available through the batch API")
+    return model
+
+
+def _texts(messages: list[Any]) -> list[str]:
+    texts: list[str] = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, str):
+            texts.append(content)
+        elif isinstance(content, list):
+            parts = (part.get("text") for part in content if isinstance(part, dict))
+            texts.extend(part for part in parts if isinstance(part, str))
+    return texts
+
+
+def _max_tokens(body: Mapping[str, Any]) -> int | None:
+    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    if limit is None:
+        return None
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise refusals.refuse(400, "max_tokens: Number must be greater than or equal to 1")
+    return limit
+
+
+def _reasoning(body: Mapping[str, Any], model: Model) -> tuple[bool, bool]:
+    """Whether the model thinks, and whether it keeps its thoughts to itself."""
+    asked = body.get("reasoning")
+    wish: Mapping[str, Any] = asked if isinstance(asked, dict) else {}
+    effort = wish.get("effort", body.get("reasoning_effort"))
+    hides = wish.get("exclude") is True or body.get("include_reasoning") is False
+    if wish.get("enabled") is False or effort == "none":
+        if model.must_reason:
+            text = "Reasoning is mandatory for this endpoint and cannot be disabled."
+            raise refusals.refuse(400, text)
+        return False, hides
+    wanted = bool(effort or wish) or body.get("include_reasoning") is True
+    return model.reasons or (wanted and model.reasoning is not None), hides
+
+
+def _check_window(order: Order) -> None:
+    window = order.model.context_length
+    output = order.max_tokens or 0
+    total = order.prompt_tokens + output
+    if window is not None and total > window:
+        raise refusals.refuse(
+            400,
+            f"This endpoint's maximum context length is {window} tokens. However, you requested "
+            f"about {total} tokens ({order.prompt_tokens} of text input, {output} in the output). "
+            "Please reduce the length of either one, or use the context-compression plugin to "
+            "compress your prompt automatically.",
+            metadata={"error_type": "context_length_exceeded", "provider_name": order.provider},
+        )
+
+
+def _route(body: Mapping[str, Any], model: Model) -> str:
+    """The provider that serves, after the request's own wishes; 404 when none is left."""
+    wishes = body.get("provider")
+    if not isinstance(wishes, dict):
+        return model.provider
+    _check_price(wishes.get("max_price"), model)
+    if wishes.get("data_collection") == "deny" and model.is_free:
+        raise _no_route(DATA_POLICY, "Filter by Data Policy")
+    if wishes.get("require_parameters"):
+        sent = PARAMETERS_CHECKED.intersection(body)
+        if not sent <= set(model.parameters):
+            text = "No endpoints found that can handle the requested parameters."
+            raise _no_route(text, "Filter by Parameters")
+    only, ignore = wishes.get("only"), wishes.get("ignore") or ()
+    left = [
+        name
+        for name in model.providers
+        if (not only or _named(name, only)) and not _named(name, ignore)
+    ]
+    if not left:
+        text = "No allowed providers are available for the selected model."
+        raise _no_route(text, "Filter by Allowed Providers")
+    order = wishes.get("order") or ()
+    return next((name for wish in order for name in left if _named(name, [wish])), left[0])
+
+
+def _named(name: str, wishes: Any) -> bool:
+    slug = PROVIDERS.get(name, (name.lower(), False))[0]
+    return any(str(wish).partition("/")[0].lower() in (name.lower(), slug) for wish in wishes)
+
+
+def _check_price(cap: Any, model: Model) -> None:
+    """``max_price`` is in USD per million tokens, numbers or texts."""
+    if not isinstance(cap, dict):
+        return
+    for name in ("prompt", "completion"):
+        if name in cap:
+            price = Decimal(str(model.pricing.get(name, "0"))) * 1_000_000
+            if price > Decimal(str(cap[name])):
+                text = "No endpoints found within your maximum price."
+                raise _no_route(text, "Filter by Max Price")
+
+
+def _no_route(message: str, step: str) -> refusals.Refusal:
+    steps = {"Initial Endpoints": 1, step: 0}
+    funnel = [{"step": name, "endpoint_count": count} for name, count in steps.items()]
+    metadata = {"routing_funnel": funnel, "failed_routing_step": step}
+    return refusals.refuse(404, message, metadata=metadata)

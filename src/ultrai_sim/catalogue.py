@@ -1,0 +1,210 @@
+"""What models there are: rows read from TOML, and how they look in `/models` and its neighbours.
+
+Two catalogues are built in, from one file: ``today`` (what OpenRouter listed in November 2026) and
+``report-2025``, in which also every id of the 2025 report is still listed. Prices stay the decimal
+strings of the wire; `accounting` turns them into charges.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from importlib import resources
+from typing import Any
+
+BUILT_IN = ("today", "report-2025")
+VIRTUAL_SUFFIXES = frozenset({"nitro", "floor", "exacto", "online"})
+
+# Display name -> routing slug, and whether closing the connection also stops the bill. The second
+# column is OpenRouter's documented list of providers that honour a cancelled stream.
+PROVIDERS: Mapping[str, tuple[str, bool]] = {
+    "OpenAI": ("openai", True),
+    "Azure": ("azure", True),
+    "Anthropic": ("anthropic", True),
+    "Amazon Bedrock": ("amazon-bedrock", False),
+    "Google": ("google-vertex", False),
+    "Google AI Studio": ("google-ai-studio", False),
+    "Mistral": ("mistral", False),
+    "xAI": ("xai", True),
+    "DeepSeek": ("deepseek", True),
+    "DeepInfra": ("deepinfra", True),
+    "Together": ("together", True),
+    "Groq": ("groq", False),
+    "Chutes": ("chutes", True),
+    "Cohere": ("cohere", True),
+    "Alibaba": ("alibaba", False),
+    "Z.AI": ("z-ai", False),
+    "Moonshot AI": ("moonshotai", False),
+    "Liquid": ("liquid", True),
+    "Nvidia": ("nvidia", False),
+    "Dots Studio": ("dots-studio", False),
+    "OpenRouter": ("openrouter", False),
+    "Typesafe": ("typesafe", False),
+}
+
+
+class CatalogueError(ValueError):
+    """A catalogue row that cannot be used; the text names the row and the nearest valid key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One row. Only ``id`` is needed; the defaults describe a small paid text model.
+
+    ``pricing`` holds decimal strings in USD per token (plus ``overrides``), as on the wire.
+    ``answers_as`` is the ``model`` of answers: the id itself, or for some makers a dated slug.
+    ``providers`` are display names, the first is the one that serves. A ``retired`` model is known
+    but neither listed nor served.
+    """
+
+    id: str
+    name: str = ""
+    canonical: str = ""
+    answers_as: str = ""
+    created: int = 1_750_000_000
+    context_length: int | None = None
+    max_completion_tokens: int | None = None
+    pricing: Mapping[str, Any] = field(
+        default_factory=lambda: {"prompt": "0.000001", "completion": "0.000002"}
+    )
+    parameters: tuple[str, ...] = ("max_tokens", "temperature", "top_p", "stop", "seed")
+    inputs: tuple[str, ...] = ("text",)
+    tokenizer: str = "Other"
+    providers: tuple[str, ...] = ("DeepInfra",)
+    reasoning: Mapping[str, Any] | None = None
+    moderated: bool = False
+    hugging_face_id: str | None = None
+    knowledge_cutoff: str | None = None
+    expiration_date: str | None = None
+    alias_of: str | None = None
+    retired: bool = False
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the free tier's limits apply."""
+        return self.id.endswith(":free") or self.id == "openrouter/free"
+
+    @property
+    def reasons(self) -> bool:
+        """Whether it thinks without being asked to."""
+        terms = self.reasoning or {}
+        return bool(terms.get("mandatory") or terms.get("default_enabled"))
+
+    @property
+    def must_reason(self) -> bool:
+        """Whether asking it not to think is an error."""
+        return bool((self.reasoning or {}).get("mandatory"))
+
+    @property
+    def provider(self) -> str:
+        """The provider that serves, by display name."""
+        return self.providers[0]
+
+    @property
+    def stops_when_cancelled(self) -> bool:
+        """Whether its provider stops, and stops billing, when the client hangs up."""
+        return PROVIDERS.get(self.provider, ("", False))[1]
+
+
+MODEL_KEYS = tuple(spec.name for spec in fields(Model))
+
+
+def read_model(row: Mapping[str, Any], presets: Mapping[str, Iterable[str]]) -> Model:
+    """A `Model` from one ``[[models]]`` table; `CatalogueError` on an unknown key or no id."""
+    label = row.get("id", "a model without id")
+    for key in row:
+        if key not in MODEL_KEYS:
+            near = get_close_matches(key, MODEL_KEYS, 1, 0.0)[0]
+            message = f"models: {label}: unknown key {key!r}; nearest valid key: {near!r}"
+            raise CatalogueError(message)
+    if not isinstance(row.get("id"), str) or "/" not in row["id"]:
+        message = f"models: {label}: 'id' must be a text like 'maker/model'"
+        raise CatalogueError(message)
+    _check_pricing(label, row.get("pricing", {}))
+    values = dict(row)
+    parameters = values.get("parameters", ())
+    if isinstance(parameters, str):
+        if parameters not in presets:
+            message = f"models: {label}: no parameter list is called {parameters!r}"
+            raise CatalogueError(message)
+        parameters = presets[parameters]
+    if parameters:
+        values["parameters"] = tuple(parameters)
+    for key in ("inputs", "providers"):
+        if key in values:
+            values[key] = tuple(values[key])
+    values.setdefault("name", values["id"])
+    values.setdefault("canonical", values["id"])
+    values.setdefault("answers_as", values["id"])
+    return Model(**values)
+
+
+def _check_pricing(label: str, pricing: Any) -> None:
+    if not isinstance(pricing, Mapping):
+        message = f"models: {label}: 'pricing' must be a table of texts, in USD per token"
+        raise CatalogueError(message)
+    for name, price in pricing.items():
+        if name == "overrides":
+            continue
+        try:
+            Decimal(str(price))
+        except InvalidOperation:
+            message = f"models: {label}: pricing.{name}: {price!r} is not an amount in USD"
+            raise CatalogueError(message) from None
+
+
+class Catalogue:
+    """The models of one world, in listing order."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        self.models: dict[str, Model] = {model.id: model for model in models}
+
+    def listed(self) -> list[Model]:
+        """The models that `/models` shows."""
+        return [model for model in self.models.values() if not model.retired]
+
+    def find(self, model_id: str) -> Model | None:
+        """The row of an id, also of a retired one, and of an id with virtual suffixes."""
+        model = self.models.get(model_id)
+        if model is not None:
+            return model
+        base, *suffixes = model_id.split(":")
+        kept = [suffix for suffix in suffixes if suffix not in VIRTUAL_SUFFIXES]
+        return self.models.get(":".join([base, *kept])) if len(kept) < len(suffixes) else None
+
+    def concrete(self, model: Model, choice: int) -> Model:
+        """The model that really answers: an alias's target, a router's pick by ``choice``."""
+        if model.alias_of is not None:
+            return self.models.get(model.alias_of, model)
+        if model.tokenizer != "Router":
+            return model
+        pool = [
+            other
+            for other in self.listed()
+            if other.tokenizer != "Router"
+            and ":batch" not in other.id
+            and other.is_free == model.is_free
+        ]
+        return pool[choice % len(pool)] if pool else model
+
+    def with_models(self, models: Iterable[Model]) -> Catalogue:
+        """This catalogue, with these rows added or put in the place of rows of the same id."""
+        return Catalogue([*self.models.values(), *models])
+
+
+def load_catalogue(name: str = "today", *, text: str | None = None) -> Catalogue:
+    """A built-in catalogue by name, or one from the TOML ``text`` of a file called ``name``."""
+    if text is None:
+        if name not in BUILT_IN:
+            message = f"no built-in catalogue is called {name!r}; there are {', '.join(BUILT_IN)}"
+            raise CatalogueError(message)
+        text = resources.files("ultrai_sim").joinpath("catalogue.toml").read_text("utf-8")
+    document = tomllib.loads(text)
+    presets = document.get("parameters", {})
+    models = [read_model(row, presets) for row in document.get("models", [])]
+    if name == "report-2025":
+        models = [replace(model, retired=False) for model in models]
+    return Catalogue(models)

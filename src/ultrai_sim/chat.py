@@ -1,0 +1,221 @@
+"""POST /chat/completions: admit, compose, render, perform, bill.
+
+Two ways lead out. Without faults and latency an answer goes out in one write, from frames that
+were rendered for the first request like it. Otherwise it becomes a list of steps that faults may
+rearrange and `schedule.play` performs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from aiohttp import web
+
+from ultrai_sim.accounting import charge
+from ultrai_sim.admission import Order, route, take_order
+from ultrai_sim.breaking import STREAM_FAULTS
+from ultrai_sim.faults import Fault
+from ultrai_sim.schedule import Latency, Reply, Send, Step, Wait, play
+from ultrai_sim.settlement import FULL, Ending, settle
+from ultrai_sim.speech import Answer, compose, cut, draw, split_pieces
+from ultrai_sim.tampering import (
+    ANSWER_FAULTS,
+    REFUSAL_FAULTS,
+    Circumstances,
+    Draft,
+    Script,
+    delay,
+)
+from ultrai_sim.wire import (
+    COMMENT,
+    DONE,
+    Envelope,
+    Frame,
+    Style,
+    render_body,
+    render_frames,
+    usage_of,
+)
+from ultrai_sim.world import SEEN, Rendered, SeenRequest, World
+
+STREAM_HEADERS: Mapping[str, str] = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "X-Generation-Id,X-Provider-Name,request-id,cf-ray",
+}
+JSON_HEADERS: Mapping[str, str] = {**STREAM_HEADERS, "Content-Type": "application/json"}
+
+
+async def complete(request: web.Request, world: World) -> web.StreamResponse:
+    """Answer one chat request, or raise the `Refusal` that it meets."""
+    seen = request[SEEN]
+    seen.outcome = "refused"
+    order = await take_order(request, world)
+    faults = world.book.due(order.asked.id, order.attempt)
+    seen.faults = tuple(fault.kind for fault in faults)
+    hold = world.money.reserve(
+        order.key, order.model, prompt=order.prompt_tokens, max_tokens=order.ceiling
+    )
+    try:
+        route(order, seen.body)
+        seen.generation_id = order.generation_id
+        if faults or not world.latency.is_zero:
+            return await _perform(request, world, order=order, faults=faults)
+        return _at_once(world, order, seen=seen)
+    finally:
+        world.money.release(hold)
+
+
+def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
+    rendered = _rendered(world, order)
+    envelope = _envelope(order)
+    if order.stream:
+        head = envelope.head()
+        body = COMMENT * world.comments + head.join([b"", *rendered.tails]) + DONE
+        response = web.Response(body=body, headers=STREAM_HEADERS)
+    else:
+        body = render_body(envelope, rendered.answer, usage=rendered.usage)
+        response = web.Response(body=body, headers=JSON_HEADERS)
+    response.headers["X-Generation-Id"] = order.generation_id
+    response.enable_chunked_encoding()
+    seen.outcome = "complete"
+    settle(world, order, rendered=rendered, delivered=None, ending=FULL)
+    return response
+
+
+def _rendered(world: World, order: Order) -> Rendered:
+    """The answer as it is without faults, composed once per model, prompt and limit."""
+    key = (order.model.id, order.prompt, order.max_tokens, order.thinks, order.hides_thoughts)
+    known = world.rendered.get(key)
+    if known is not None and known.usage["prompt_tokens"] == order.prompt_tokens:
+        return known
+    style = _style(world)
+    return world.remember(key, _render(_compose(world, order), order, style=style))
+
+
+def _compose(world: World, order: Order) -> Answer:
+    limit = None if order.max_tokens is None else order.ceiling
+    source = draw(world.seed, order.model.id, order.prompt)
+    said = world.says.get(order.asked.id, world.says.get("*"))
+    if said is not None:
+        answer = cut(Answer(split_pieces(said)), limit)
+    else:
+        answer = compose(order.prompt, source=source, limit=limit, reasons=order.thinks)
+    return replace(answer, hides_thoughts=order.hides_thoughts)
+
+
+def _render(answer: Answer, order: Order, *, style: Style) -> Rendered:
+    cost = charge(order.model, prompt_tokens=order.prompt_tokens, completion_tokens=answer.tokens)
+    usage = usage_of(answer, prompt_tokens=order.prompt_tokens, cost=cost)
+    frames = render_frames(answer, usage, style=style)
+    return Rendered(answer, cost, usage, frames, [frame.tail for frame in frames])
+
+
+def _style(world: World) -> Style:
+    return Style(world.usage_dialect, max(world.tokens_per_frame, 1))
+
+
+def _envelope(order: Order) -> Envelope:
+    return Envelope(order.generation_id, order.created, order.model.answers_as, order.provider)
+
+
+async def _perform(
+    request: web.Request, world: World, *, order: Order, faults: Sequence[Fault]
+) -> web.StreamResponse:
+    draft = _draft(world, order, faults=faults)
+    await _refuse(world, order, faults=faults)
+    rendered = _render(draft.answer, order, style=draft.style)
+    script = _script(world, order, draft=draft, rendered=rendered)
+    for fault in faults:
+        if fault.kind in STREAM_FAULTS:
+            STREAM_FAULTS[fault.kind](script, fault)
+    script.reply.steps = script.steps
+    seen = request[SEEN]
+    seen.outcome = "client_left"
+    cancelled = True
+    try:
+        response = await play(request, script.reply)
+        cancelled = False
+        seen.outcome = script.reply.ended
+        return response
+    finally:
+        settle(
+            world,
+            order,
+            rendered=rendered,
+            delivered=None if script.reply.ended == "complete" else script.reply.delivered,
+            ending=Ending(cancelled=cancelled, billed=draft.billed and script.billed),
+        )
+
+
+def _draft(world: World, order: Order, *, faults: Sequence[Fault]) -> Draft:
+    draft = Draft(
+        answer=_rendered(world, order).answer,
+        style=_style(world),
+        latency=world.latency,
+        max_tokens=order.ceiling,
+        stream=order.stream,
+    )
+    for fault in faults:
+        if fault.kind in ANSWER_FAULTS:
+            ANSWER_FAULTS[fault.kind](draft, fault)
+    return draft
+
+
+async def _refuse(world: World, order: Order, *, faults: Sequence[Fault]) -> None:
+    """Raise the error that a fault asks for, as late as another fault asks for."""
+    around = Circumstances(
+        model_id=order.asked.id,
+        provider=order.provider,
+        authorization=order.authorization,
+        now=world.clock(),
+        max_tokens=order.ceiling,
+        free_per_minute=world.money.free_tier.per_minute,
+        free_daily_limit=world.money.free_tier.daily_limit,
+    )
+    for fault in faults:
+        if fault.kind in REFUSAL_FAULTS:
+            late_s = sum(delay(other) for other in faults)
+            if late_s:
+                await asyncio.sleep(late_s)
+            raise REFUSAL_FAULTS[fault.kind](fault, around)
+
+
+def _script(world: World, order: Order, *, draft: Draft, rendered: Rendered) -> Script:
+    head = _envelope(order).head()
+    latency = draft.latency
+    tokens = rendered.answer.tokens
+    steps: list[Step] = []
+    headers = dict(STREAM_HEADERS if order.stream else JSON_HEADERS)
+    headers["X-Generation-Id"] = order.generation_id
+    reply = Reply((), headers)
+    usage = rendered.usage if draft.style.with_usage else {}
+    if order.stream:
+        reply.head_s = latency.head_s
+        steps += _stream_steps(head, rendered.frames, latency=latency, comments=world.comments)
+    else:
+        reply.head_s = (
+            latency.head_s + latency.first_token_s + latency.per_token_s * max(tokens - 1, 0)
+        )
+        body = render_body(_envelope(order), rendered.answer, usage=usage, error=draft.choice_error)
+        middle = len(body) // 2
+        steps += [Send(body[:middle]), Send(body[middle:], tokens)]
+    return Script(reply, steps, head, order.stream, rendered.usage)
+
+
+def _stream_steps(
+    head: bytes, frames: Sequence[Frame], *, latency: Latency, comments: int
+) -> list[Step]:
+    steps: list[Step] = [Send(COMMENT) for _ in range(comments)]
+    if latency.first_token_s:
+        steps.append(Wait(latency.first_token_s, latency.comment_every_s))
+    late_s = 0.0
+    for frame in frames:
+        if late_s:
+            steps.append(Wait(late_s))
+        steps.append(Send(head + frame.tail, frame.tokens))
+        late_s = latency.per_token_s * frame.tokens
+    return [*steps, Send(DONE)]

@@ -1,0 +1,20 @@
+"""Where the simulator's time comes from: the one place that reads the machine's clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], float]
+"""Seconds since the epoch. A test passes its own to move a day on without waiting."""
+
+
+def wall_clock() -> float:
+    """The machine's time."""
+    return time.time()
+
+
+def iso(stamp: float) -> str:
+    """A stamp as ISO-8601 in UTC, as OpenRouter writes ``created_at``."""
+    return datetime.fromtimestamp(stamp, UTC).isoformat(timespec="milliseconds")

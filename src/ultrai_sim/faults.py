@@ -1,0 +1,206 @@
+"""What can go wrong, on order: the kinds of fault, and the book that says when one is due.
+
+A fault hits requests for its ``model`` (an id, or ``*``), on the attempts listed (1 is the first
+request for that model since the start or the last reset) or on all. Several may be due at once.
+``after`` counts frames that carry text or reasoning.
+
+| kind | what happens | options (default) |
+|---|---|---|
+| status | an HTTP error with OpenRouter's usual body | status (500), message, metadata, headers, retry_after (seconds, or the header's text), retry_after_date_s (an HTTP-date so far ahead) |
+| html | a page of the edge where JSON belongs | status (502) |
+| redirect | a redirect to another host | status (307), location |
+| error_in_200 | status 200, body `{"error": …}` without choices | status (502, the code), message, metadata |
+| echo_key | an error whose message repeats the Authorization header | status (400) |
+| free_daily_429, free_minute_429 | the free tier's windows | – |
+| in_flight_402 | credit held by requests in flight | retry_after (1) |
+| afford_402 | "can only afford N" | tokens (100) |
+| stall_before_headers | silence before the response head, then the answer | seconds (3600) |
+| slow | other latencies for this request | head_s, first_token_s, per_token_s (0 each) |
+| empty_length | reasoning ate the budget: no text, finish `length` | – |
+| content_filter | cut by the provider's filter, finish `content_filter` | after (2, in tokens) |
+| refusal | `refusal` text instead of content | message |
+| tool_calls | a tool call without text | – |
+| choice_error | the choice fails: finish `error`, `error` inside it | status (502), message, after (2) |
+| usage_missing | no usage at all | – |
+| finish_twice | finish_reason sent twice before the usage frame | – |
+| error_first_event | 200, then the first event is an error | status (502), message, metadata |
+| error_mid_stream | an error after some text | status (502), message, metadata, after (2), dialect ("2026": finish `error`; "2025": finish null, usage, then [DONE]) |
+| length_then_error_400 | finish `length`, then an error 400, usage, [DONE] (seen 2025-11) | after (2) |
+| cut | the body ends without finish or [DONE] | after (2), how ("clean": a proper end; "incomplete": in mid-chunk) |
+| reset | a TCP reset | after (0: before the head) |
+| stall_before_text | silence between head and first frame, then the answer | seconds (3600), comments (true), every_s (0.5) |
+| stall_mid_text | silence in the middle of the text, then the rest | after (2), seconds (3600), comments (true), every_s (0.5) |
+| comments_only | comments for ever | every_s (0.5) |
+| endless | text for ever | every_s (0) |
+| huge_line | one frame with an enormous text | size (2000000 bytes), after (2) |
+| garbage | a frame (or body) that is not JSON | after (2) |
+| split_bytes | the body written in small pieces, through letters and lines | size (7) |
+"""  # noqa: E501 - a table's row is one line
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+ERROR_OPTIONS = frozenset({"status", "message", "metadata"})
+STALL_OPTIONS = frozenset({"seconds", "comments", "every_s"})
+AFTER = frozenset({"after"})
+NONE: frozenset[str] = frozenset()
+
+KINDS: Mapping[str, frozenset[str]] = {
+    "status": ERROR_OPTIONS | {"headers", "retry_after", "retry_after_date_s"},
+    "html": frozenset({"status"}),
+    "redirect": frozenset({"status", "location"}),
+    "error_in_200": ERROR_OPTIONS,
+    "echo_key": frozenset({"status"}),
+    "free_daily_429": NONE,
+    "free_minute_429": NONE,
+    "in_flight_402": frozenset({"retry_after"}),
+    "afford_402": frozenset({"tokens"}),
+    "stall_before_headers": frozenset({"seconds"}),
+    "slow": frozenset({"head_s", "first_token_s", "per_token_s"}),
+    "empty_length": NONE,
+    "content_filter": AFTER,
+    "refusal": frozenset({"message"}),
+    "tool_calls": NONE,
+    "choice_error": frozenset({"status", "message", "after"}),
+    "usage_missing": NONE,
+    "finish_twice": NONE,
+    "error_first_event": ERROR_OPTIONS,
+    "error_mid_stream": ERROR_OPTIONS | {"after", "dialect"},
+    "length_then_error_400": AFTER,
+    "cut": frozenset({"after", "how"}),
+    "reset": AFTER,
+    "stall_before_text": STALL_OPTIONS,
+    "stall_mid_text": STALL_OPTIONS | AFTER,
+    "comments_only": frozenset({"every_s"}),
+    "endless": frozenset({"every_s"}),
+    "huge_line": frozenset({"size", "after"}),
+    "garbage": AFTER,
+    "split_bytes": frozenset({"size"}),
+}
+"""Every kind, and the options that it takes beside ``model`` and ``attempts``."""
+
+
+FLAGS = frozenset({"comments"})
+OPTION_TYPES: tuple[tuple[frozenset[str], tuple[type, ...], str], ...] = (
+    (frozenset({"status", "tokens", "after", "size"}), (int,), "a whole number"),
+    (
+        frozenset({"seconds", "head_s", "first_token_s", "per_token_s", "every_s"}),
+        (int, float),
+        "a number of seconds",
+    ),
+    (frozenset({"retry_after_date_s"}), (int, float), "a number of seconds"),
+    (frozenset({"retry_after"}), (int, float, str), "a number of seconds or a header's text"),
+    (frozenset({"kind", "model", "message", "location", "how", "dialect"}), (str,), "a text"),
+    (frozenset({"metadata", "headers"}), (dict,), "a table"),
+    (frozenset({"attempts"}), (int, list, tuple), "a number or a list of numbers"),
+    (FLAGS, (bool,), "true or false"),
+)
+"""What a scenario's options must be: names, Python types, and how to say it."""
+
+
+class FaultError(ValueError):
+    """A fault that cannot be: its text names the key and the nearest valid one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong; see the table above. Options left None take its defaults."""
+
+    kind: str
+    model: str = "*"
+    attempts: tuple[int, ...] | None = None
+    status: int | None = None
+    message: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] | None = None
+    retry_after: float | str | None = None
+    retry_after_date_s: float | None = None
+    location: str | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    head_s: float | None = None
+    first_token_s: float | None = None
+    per_token_s: float | None = None
+    comments: bool | None = None
+    every_s: float | None = None
+    after: int | None = None
+    how: str | None = None
+    dialect: str | None = None
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind, and an option that the kind does not have."""
+        if self.kind not in KINDS:
+            near = get_close_matches(self.kind, KINDS, 1, 0.0)[0]
+            message = f"no fault is called {self.kind!r}; nearest valid kind: {near!r}"
+            raise FaultError(message)
+        for spec in fields(self)[3:]:
+            name = spec.name
+            if getattr(self, name) is not None and name not in KINDS[self.kind]:
+                valid = sorted(KINDS[self.kind]) or ["none"]
+                message = f"fault {self.kind!r} has no option {name!r}; it has {', '.join(valid)}"
+                raise FaultError(message)
+        if self.how not in (None, "clean", "incomplete"):
+            message = f"fault {self.kind!r}: 'how' is 'clean' or 'incomplete', not {self.how!r}"
+            raise FaultError(message)
+        if self.dialect not in (None, "2025", "2026"):
+            message = f"fault {self.kind!r}: 'dialect' is '2025' or '2026', not {self.dialect!r}"
+            raise FaultError(message)
+
+    def hits(self, model_id: str, attempt: int) -> bool:
+        """Whether it is due on this attempt (from 1) for this model."""
+        return self.model in ("*", model_id) and (self.attempts is None or attempt in self.attempts)
+
+
+FAULT_KEYS = tuple(spec.name for spec in fields(Fault))
+
+
+def read_fault(row: Mapping[str, Any]) -> Fault:
+    """A `Fault` from a scenario's ``[[faults]]`` table or from JSON; `FaultError` if it is wrong.
+
+    ``attempts`` may be one number or a list.
+    """
+    for key in row:
+        if key not in FAULT_KEYS:
+            near = get_close_matches(key, FAULT_KEYS, 1, 0.0)[0]
+            message = f"unknown key {key!r}; nearest valid key: {near!r}"
+            raise FaultError(message)
+        _check_type(key, row[key])
+    if "kind" not in row:
+        message = "'kind' is missing"
+        raise FaultError(message)
+    values = dict(row)
+    attempts = values.get("attempts")
+    if attempts is not None:
+        values["attempts"] = (attempts,) if isinstance(attempts, int) else tuple(attempts)
+    return Fault(**values)
+
+
+def _check_type(key: str, value: Any) -> None:
+    for names, kinds, what in OPTION_TYPES:
+        wrong = not isinstance(value, kinds) or isinstance(value, bool) != (key in FLAGS)
+        if key in names and wrong:
+            message = f"{key!r} must be {what}, not {value!r}"
+            raise FaultError(message)
+
+
+class FaultBook:
+    """The faults of a world, and how often each model has been asked."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self.faults = list(faults)
+        self.attempts: Counter[str] = Counter()
+
+    def count(self, model_id: str) -> int:
+        """Count one request for a model; its number, from 1."""
+        self.attempts[model_id] += 1
+        return self.attempts[model_id]
+
+    def due(self, model_id: str, attempt: int) -> list[Fault]:
+        """The faults that hit this attempt, in the book's order."""
+        return [fault for fault in self.faults if fault.hits(model_id, attempt)]

@@ -1,0 +1,136 @@
+"""The catalogue as JSON: model rows, endpoint rows, providers.
+
+Fields, order and oddities (nulls, empty strings, fields that no document names) follow real
+answers of August to November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from ultrai_sim.catalogue import PROVIDERS, Catalogue, Model
+
+OFTEN_NULL = ("temperature", "top_p", "frequency_penalty")
+
+
+def model_row(model: Model, catalogue: Catalogue) -> dict[str, Any]:
+    """One element of `/models`."""
+    maker = model.id.partition("/")[2]
+    row: dict[str, Any] = {
+        "id": model.id,
+        "canonical_slug": model.canonical or model.id,
+        "hugging_face_id": model.hugging_face_id,
+        "name": model.name,
+        "created": model.created,
+        "description": f"{model.name} as simulated: {maker} answers in made-up prose...",
+        "context_length": model.context_length,
+        "architecture": _architecture(model),
+        "pricing": model.pricing,
+        "top_provider": {
+            "context_length": model.context_length,
+            "max_completion_tokens": model.max_completion_tokens,
+            "is_moderated": model.moderated,
+        },
+        "per_request_limits": None,
+        "supported_parameters": model.parameters,
+        "default_parameters": dict.fromkeys(OFTEN_NULL) if model.reasoning else {},
+        "supported_voices": None,
+        "knowledge_cutoff": model.knowledge_cutoff,
+        "expiration_date": model.expiration_date,
+        "links": {"details": f"/api/v1/models/{model.canonical or model.id}/endpoints"},
+        # Fields come without notice; a client has to ignore those it does not know.
+        "x_simulated": {"since": "2026-11", "flags": [None, 1, "two"]},
+    }
+    if model.alias_of is not None:
+        target = catalogue.find(model.alias_of)
+        name = target.name if target else model.alias_of
+        row["alias_target"] = {"name": name, "slug": model.alias_of}
+    if model.reasoning is not None:
+        row["reasoning"] = model.reasoning
+    if model.id.startswith("openai/"):
+        row["benchmarks"] = {"design_arena": []}
+    return row
+
+
+def endpoints_body(model: Model, *, measured: bool) -> dict[str, Any]:
+    """The answer of `/models/{author}/{slug}/endpoints`; speeds only for who is logged in."""
+    return {
+        "data": {
+            "id": model.id,
+            "name": model.name,
+            "created": model.created,
+            "description": model.name,
+            "architecture": _architecture(model),
+            "endpoints": [
+                _endpoint(model, provider, measured=measured) for provider in model.providers
+            ],
+        }
+    }
+
+
+def providers_body() -> dict[str, Any]:
+    """The answer of `/providers`."""
+    return {
+        "data": [
+            {
+                "name": name,
+                "slug": slug,
+                "privacy_policy_url": f"https://provider.invalid/{slug}/privacy",
+                "terms_of_service_url": None,
+                "status_page_url": None,
+                "headquarters": "US",
+                "datacenters": ["US"],
+            }
+            for name, (slug, _) in PROVIDERS.items()
+        ]
+    }
+
+
+def _architecture(model: Model) -> Mapping[str, Any]:
+    return {
+        "modality": f"{'+'.join(model.inputs)}->text",
+        "input_modalities": model.inputs,
+        "output_modalities": ["text"],
+        "tokenizer": model.tokenizer,
+        "instruct_type": None,
+    }
+
+
+def _endpoint(model: Model, provider: str, *, measured: bool) -> dict[str, Any]:
+    # Made-up but repeatable: the same model and provider always measure the same.
+    digest = blake2b(f"{model.id}|{provider}".encode(), digest_size=4).digest()
+    first_ms = 200 + digest[0] * 8
+    pace = 20 + digest[1] // 2
+    return {
+        "name": f"{provider} | {model.canonical or model.id}",
+        "model_id": model.id,
+        "model_name": model.name,
+        "context_length": model.context_length,
+        "pricing": {**model.pricing, "discount": 0},
+        "provider_name": provider,
+        "tag": PROVIDERS.get(provider, (provider.lower().replace(" ", "-"), False))[0],
+        "quantization": "fp8" if digest[2] % 2 else None,
+        "max_completion_tokens": model.max_completion_tokens,
+        "max_prompt_tokens": None,
+        "supported_parameters": model.parameters,
+        "status": 0,
+        "uptime_last_30m": 95 + digest[3] % 6,
+        "uptime_last_5m": None,
+        "uptime_last_1d": 99.25,
+        "supports_implicit_caching": False,
+        "latency_last_30m": _spread(first_ms, 1) if measured else None,
+        "throughput_last_30m": _spread(pace, -1) if measured else None,
+        "service_tier": None,
+    }
+
+
+def _spread(middle: int, direction: int) -> dict[str, float]:
+    step = direction * middle / 5
+    return {
+        "p50": middle,
+        "p75": middle + step,
+        "p90": middle + 2 * step,
+        "p99": middle + 3 * step,
+    }

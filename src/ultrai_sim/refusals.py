@@ -1,0 +1,182 @@
+"""Errors before a stream: the bodies and headers that OpenRouter was seen to send.
+
+Every function returns a `Refusal`; raising one ends the request with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+USER_ID = "user_2simulatedSimulatedSimulate"
+SETTINGS = "https://openrouter.ai/settings"
+
+MESSAGES: Mapping[int, str] = {
+    400: "Provider returned error",
+    401: "User not found.",
+    402: f"Insufficient credits. Add more using {SETTINGS}/credits",
+    403: "Forbidden",
+    404: "No endpoints found matching your request.",
+    408: "Request timed out",
+    409: "Conflict",
+    413: "Request body too large",
+    422: "Unprocessable request",
+    429: "Provider returned error",
+    500: "Internal Server Error",
+    502: "Provider returned error",
+    503: "No available model provider that meets your routing requirements",
+    504: "Gateway timeout",
+    524: "Provider timed out",
+    529: "Provider returned error",
+}
+
+HTML = (
+    "<!DOCTYPE html>\n<html><head><title>openrouter.ai | {status}: {title}</title></head>\n"
+    "<body><h1>{title} <span>Error code {status}</span></h1>"
+    "<p>Cloudflare Ray ID: <strong>9a1b2c3d4e5f6789</strong></p></body></html>\n"
+)
+
+
+class Refusal(Exception):
+    """An answer that is an error: status, body bytes, content type, extra headers."""
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = dict(headers or {})
+        self.content_type = content_type
+
+
+def refuse(
+    status: int,
+    message: str | None = None,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    anonymous: bool = False,
+) -> Refusal:
+    """The usual error body: message, code, metadata, and the account's ``user_id`` beside it."""
+    body = error_body(status, message, metadata=metadata)
+    if not anonymous:
+        body["user_id"] = USER_ID
+    return Refusal(status, msgspec.json.encode(body), headers=headers)
+
+
+def error_body(
+    code: int, message: str | None = None, *, metadata: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """``{"error": {"message", "code", "metadata"?}}``; the message defaults to the status's."""
+    text = MESSAGES.get(code, f"Error {code}") if message is None else message
+    error: dict[str, Any] = {"message": text, "code": code}
+    if metadata:
+        error["metadata"] = dict(metadata)
+    return {"error": error}
+
+
+def html_page(status: int, title: str) -> Refusal:
+    """A page of the edge in front of OpenRouter, where JSON was expected."""
+    page = HTML.format(status=status, title=title)
+    return Refusal(status, page.encode(), content_type="text/html; charset=UTF-8")
+
+
+def no_credentials() -> Refusal:
+    """No Authorization header at all."""
+    return refuse(401, "No cookie auth credentials found", anonymous=True)
+
+
+def unknown_key() -> Refusal:
+    """A key that does not exist, or was disabled or has expired."""
+    return refuse(401, "User not found.", anonymous=True)
+
+
+def unknown_model(model_id: str) -> Refusal:
+    """An id that never was."""
+    return refuse(400, f"{model_id} is not a valid model ID")
+
+
+def retired_model(model_id: str) -> Refusal:
+    """An id that was listed once."""
+    base, _, suffix = model_id.partition(":")
+    if suffix == "free":
+        return refuse(
+            404,
+            f"The free {base} period has ended. To continue using this model, "
+            f"please migrate to the paid slug: {base}",
+        )
+    return refuse(404, f"No endpoints found for {model_id}.")
+
+
+def insufficient_credit() -> Refusal:
+    """Nothing is left on the account."""
+    return refuse(402)
+
+
+def cannot_afford(wanted: int, affordable: int) -> Refusal:
+    """The prompt and ``max_tokens`` cost more than is left; says how many tokens would fit."""
+    return refuse(
+        402,
+        "This request requires more credits, or fewer max_tokens. You requested up to "
+        f"{wanted} tokens, but can only afford {affordable}. To increase, visit "
+        f"{SETTINGS}/credits and upgrade to a paid account",
+        metadata={
+            "provider_name": None,
+            "previous_errors": [],
+            "reason": "weight_exceeds_budget",
+            "limit_source": "openrouter_credits",
+        },
+    )
+
+
+def in_flight_exhausted(retry_after_s: float = 1) -> Refusal:
+    """It would fit, but for what is being answered right now."""
+    return refuse(
+        402,
+        "This request would exceed your available credits given your current in-flight "
+        "requests. Retry after in-flight requests settle, or add credits.",
+        metadata={
+            "reason": "in_flight_budget_exhausted",
+            "limit_source": "openrouter_in_flight_budget",
+        },
+        headers={"Retry-After": f"{retry_after_s:g}"},
+    )
+
+
+def key_limit_exceeded(period: str = "total") -> Refusal:
+    """The key's own ceiling."""
+    return refuse(403, f"Key limit exceeded ({period} limit). Manage it using {SETTINGS}/keys")
+
+
+def free_limit(kind: str, limit: int, *, reset_ms: int) -> Refusal:
+    """The free tier's window is full. ``kind`` is ``per-day`` or ``per-min``; no Retry-After."""
+    message = f"Rate limit exceeded: free-models-{kind}."
+    if kind == "per-day" and limit <= 50:  # noqa: PLR2004 - the quota without bought credits
+        message += " Add 10 credits to unlock 1000 free model requests per day"
+    headers = {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": str(reset_ms),
+    }
+    source = "openrouter_free_tier_daily" if kind == "per-day" else "openrouter_free_tier_minute"
+    metadata = {"headers": headers, "provider_name": None, "limit_source": source}
+    return refuse(429, message, metadata=metadata, headers=headers)
+
+
+def provider_metadata(status: int, model_id: str, *, provider: str) -> dict[str, Any]:
+    """What OpenRouter adds when a provider behind it failed."""
+    raw = f'{{"error":{{"message":"{provider} answered {status}","type":"server_error"}}}}'
+    if status == 429:  # noqa: PLR2004 - an HTTP status
+        raw = (
+            f"{model_id} is temporarily rate-limited upstream. Please retry shortly, or add "
+            f"your own key to accumulate your rate limits: {SETTINGS}/integrations"
+        )
+    return {"raw": raw, "provider_name": provider, "is_byok": False}

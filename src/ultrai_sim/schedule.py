@@ -1,0 +1,165 @@
+"""When bytes go out: a reply as a list of steps, and the player that performs them over TCP.
+
+Steps are plain values, so that faults can rearrange them before anything is sent. What this module
+does not know: what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aiohttp import web
+
+from ultrai_sim.wire import COMMENT
+
+LINGER_ZERO = struct.pack("ii", 1, 0)
+SETTLE_S = 0.01
+SHORTEST_PAUSE_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long things take, in seconds.
+
+    ``head_s`` until the response head, ``first_token_s`` from there to the first frame,
+    ``per_token_s`` for each further token. While it waits, a stream sends a comment every
+    ``comment_every_s``.
+    """
+
+    head_s: float = 0.0
+    first_token_s: float = 0.0
+    per_token_s: float = 0.0
+    comment_every_s: float = 0.5
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether an answer may go out in one write."""
+        return not (self.head_s or self.first_token_s or self.per_token_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write these bytes; with them, so many tokens have been delivered."""
+
+    data: bytes
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Say nothing for a while, or only comments (every ``comment_every_s``, if not None)."""
+
+    seconds: float
+    comment_every_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Write these bytes again and again until the client leaves."""
+
+    data: bytes
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the connection: after a proper body, in the middle of it, or by a TCP reset."""
+
+    how: Literal["clean", "incomplete", "reset"] = "clean"
+
+
+Step = Send | Wait | Repeat | HangUp
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer to perform. ``split`` is the largest write in bytes (None: as the steps have it).
+
+    ``delivered`` counts tokens while it is played; ``ended`` tells how it ended.
+    """
+
+    steps: Sequence[Step]
+    headers: Mapping[str, str]
+    status: int = 200
+    head_s: float = 0.0
+    split: int | None = None
+    delivered: int = 0
+    ended: str = field(default="cut", init=False)
+
+
+async def play(request: web.Request, reply: Reply) -> web.StreamResponse:
+    """Perform a reply; returns when the body is complete or was broken off on purpose.
+
+    Raises `ConnectionError` or is cancelled when the client leaves first.
+    """
+    if reply.head_s:
+        await asyncio.sleep(reply.head_s)
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    if reply.steps and reply.steps[0] == HangUp("reset"):
+        await hang_up(request, "reset")
+        return response
+    await response.prepare(request)
+    for step in reply.steps:
+        match step:
+            case Send(data, tokens):
+                await _write(response, data, split=reply.split)
+                reply.delivered += tokens
+            case Wait():
+                await _wait(response, step)
+            case Repeat(data, every_s):
+                await _repeat(response, data, every_s=every_s)
+            case HangUp("clean"):
+                break
+            case HangUp(how):
+                await hang_up(request, how)
+                return response
+    else:
+        reply.ended = "complete"
+    await response.write_eof()
+    return response
+
+
+async def hang_up(request: web.Request, how: str) -> None:
+    """Close the connection without ending the body; ``reset`` makes it an RST."""
+    transport = request.transport
+    if transport is None:
+        return
+    # What was written is on its way first: a reset in the same instant could overtake it.
+    await asyncio.sleep(SETTLE_S)
+    if how == "reset":
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        transport.abort()
+    else:
+        transport.close()
+
+
+async def _write(response: web.StreamResponse, data: bytes, *, split: int | None) -> None:
+    if split is None:
+        await response.write(data)
+        return
+    for start in range(0, len(data), split):
+        await response.write(data[start : start + split])
+        await asyncio.sleep(0)
+
+
+async def _wait(response: web.StreamResponse, step: Wait) -> None:
+    left = step.seconds
+    if step.comment_every_s is not None:
+        every_s = max(step.comment_every_s, SHORTEST_PAUSE_S)
+        while left > every_s:
+            await asyncio.sleep(every_s)
+            await response.write(COMMENT)
+            left -= every_s
+    await asyncio.sleep(left)
+
+
+async def _repeat(response: web.StreamResponse, data: bytes, *, every_s: float) -> None:
+    while True:
+        await response.write(data)
+        await asyncio.sleep(every_s)

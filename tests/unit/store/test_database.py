@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+from ultrai.domain.errors import StoreError
+from ultrai.store import schema
+from ultrai.store.database import open_database
+from ultrai.store.statements import compile_statements
+from ultrai.store.tables import METADATA
+
+
+def test_the_home_and_the_file_are_made_for_their_owner_only(tmp_path):
+    path = tmp_path / "a" / "ultrai.db"
+    open_database(path).close()
+
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_commits_go_to_a_write_ahead_log(database):
+    with database.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+
+
+def test_the_migrations_build_exactly_the_tables_of_the_code(database):
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_code_knows_every_revision_in_order():
+    config = Config()
+    config.set_main_option("script_location", str(schema._MIGRATIONS))
+    revisions = [r.revision for r in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert tuple(reversed(revisions)) == schema.REVISIONS
+
+
+def test_the_tables_and_statements_can_be_said_in_postgresql():
+    dialect = postgresql.dialect()
+    for table in METADATA.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=dialect))
+        for index in table.indexes:
+            assert str(CreateIndex(index).compile(dialect=dialect))
+    assert "%(run_id)s" in compile_statements(dialect).insert_events
+
+
+def test_opening_a_current_database_imports_no_alembic(path):
+    program = (
+        "import sys; sys.path[:0] = sys.argv[2:]; from pathlib import Path;"
+        "from ultrai.store.database import open_database;"
+        "open_database(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, path, *sys.path]).returncode == 0
+
+
+def test_a_newer_database_is_refused_in_one_line_and_left_alone(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError, match="newer UltrAI") as caught:
+        open_database(path)
+
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE runs (x)")
+    connection.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError, match="another program"):
+        open_database(path)
+
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path):
+    path = tmp_path / "ultrai.db"
+    path.write_text("my shopping list\n" * 100)
+
+    with pytest.raises(StoreError, match="not a database") as caught:
+        open_database(path)
+
+    assert str(path) in str(caught.value)
+    assert path.read_text() == "my shopping list\n" * 100
+
+
+def test_a_damaged_database_is_named_and_left_alone(path):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError, match="ultrai.db cannot be used"):
+        open_database(path)
+
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["file/ultrai.db", "directory"])
+def test_a_path_that_cannot_be_a_file_is_an_error_with_a_hint(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "directory").mkdir()
+
+    with pytest.raises(StoreError, match=place) as caught:
+        open_database(tmp_path / place)
+
+    assert "ULTRAI_HOME" in caught.value.hint
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "ultrai.db"
+    upgrade = schema._upgrade
+
+    def upgrade_and_die(connection):
+        upgrade(connection)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(schema, "_upgrade", upgrade_and_die)
+    with pytest.raises(StoreError, match="No space left"):
+        open_database(path)
+    monkeypatch.undo()
+
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT name FROM sqlite_master").all() == []
+    engine.dispose()
+    open_database(path).close()
