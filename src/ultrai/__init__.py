@@ -1,5 +1,6 @@
-"""UltrAI asks a cocktail of language models at once and says who answered, who failed and why,
-and what it cost to the nanodollar.
+"""Ask a cocktail of language models at once.
+
+A Report says who answered, who failed and why, and what it cost to the nanodollar.
 
     import ultrai
 
@@ -18,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ultrai.assembly.entrance import ask, open  # noqa: A004 - `ultrai.open()` reads well
+    from ultrai.assembly.entrance import ask, open
     from ultrai.assembly.facade import UltrAI
     from ultrai.domain.cocktail import Cocktail, Slot
     from ultrai.domain.errors import UltraiError

@@ -1,4 +1,4 @@
-"""A bar for engine tests: models, a desk on fakes, and one call that runs an Ask on virtual time."""
+"""A bar for engine tests: models, a desk on fakes, one call that runs an Ask on virtual time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ultrai.domain.outcome import Failure, FailureKind, Phase
 from ultrai.domain.query import Message
 from ultrai.domain.report import Report
 from ultrai.engine.attempt import Rooms
-from ultrai.engine.desk import Desk, House, RunHandle
+from ultrai.engine.desk import Desk, House, Records, RunHandle
 from ultrai.engine.gate import Gate
 from ultrai.engine.listings import Listings
 from ultrai.engine.quota import FreeQuota
@@ -51,7 +51,9 @@ def broken(kind: FailureKind, status: int | None = 500, **more: object) -> Scrip
 
 def cut() -> Script:
     return Script(
-        text="half an", first_s=0.1, failure=Failure(FailureKind.CUT_STREAM, "cut", Phase.MID_STREAM)
+        text="half an",
+        first_s=0.1,
+        failure=Failure(FailureKind.CUT_STREAM, "cut", Phase.MID_STREAM),
     )
 
 
@@ -100,9 +102,9 @@ class Bar:
             upstream_of=lambda _: "openrouter",
             default_cocktail="auto",
         )
-        listings = Listings({"openrouter": self.upstream}, None, clock)
+        listings = Listings({"openrouter": self.upstream}, None, clock=clock)
         quota = FreeQuota(self.upstream, clock)
-        return Desk(house, rooms, listings, quota=quota, history=self.history, memory=None)
+        return Desk(house, rooms, listings=listings, quota=quota, records=Records(self.history))
 
     def ask(self, ask: Ask) -> Report:
         return run_in_virtual_time(self.desk().ask(_with_prompt(ask)))

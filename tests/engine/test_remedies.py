@@ -122,7 +122,9 @@ def test_a_429_pauses_the_model_for_every_slot_of_the_process() -> None:
     assert second - first >= 5.0
     assert third >= second
 
-    bar = Bar(cocktails=X, scripts={"a/a": [broken(FailureKind.RATE_LIMITED, 429, retry_after_s=90.0)]})
+    bar = Bar(
+        cocktails=X, scripts={"a/a": [broken(FailureKind.RATE_LIMITED, 429, retry_after_s=90.0)]}
+    )
     reports = bar.asks(ASK, ASK)
     assert bar.upstream.asked() == ["a/a", "b/b", "b/b"], "the second run asks a/a nothing"
     assert kinds(reports[1]) == ["rate_limited"]
@@ -260,7 +262,9 @@ def test_the_retry_budget_bounds_what_an_outage_costs() -> None:
 def test_a_price_cap_that_leaves_no_provider_is_raised_once_to_the_dearest_endpoint() -> None:
     capped = failure(FailureKind.MODEL_UNAVAILABLE, 404, price_capped=True)
     bar = Bar(cocktails=X, scripts={"a/a": [Script(failure=capped), Script()]})
-    rates = Rates(prompt=model("x").prices.base.prompt * 3, completion=model("x").prices.base.completion * 3)  # type: ignore[union-attr]
+    rates = Rates(
+        prompt=model("x").prices.base.prompt * 3, completion=model("x").prices.base.completion * 3
+    )  # type: ignore[union-attr]
     bar.upstream.endpoints = [Endpoint("Dear", rates, None, None, 0, None, None, None)]
     report = bar.ask(Ask(cocktail="X", max_cost_nanos=1_000_000_000))
     first, second = (request.price_cap for request in bar.upstream.requests)

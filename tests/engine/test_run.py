@@ -208,7 +208,7 @@ def test_an_unknown_model_named_by_the_user_is_refused_with_the_nearest() -> Non
 
 def test_without_a_catalogue_ids_are_asked_as_they_stand() -> None:
     bar = Bar(cocktails=FIVE)
-    bar.upstream._models = None  # noqa: SLF001 - the fake's own switch
+    bar.upstream._models = None
     report = bar.ask(ASK)
     assert report.status is RunStatus.COMPLETE
     assert "catalogue_missing" in codes(report)
@@ -216,7 +216,7 @@ def test_without_a_catalogue_ids_are_asked_as_they_stand() -> None:
 
 def test_without_a_catalogue_a_cost_cap_cannot_be_kept_and_is_refused() -> None:
     bar = Bar(cocktails=FIVE)
-    bar.upstream._models = None  # noqa: SLF001 - the fake's own switch
+    bar.upstream._models = None
     with pytest.raises(BudgetRefusal):
         bar.ask(Ask(cocktail="X", max_cost_nanos=10**9))
     assert bar.upstream.requests == []
@@ -259,7 +259,10 @@ def test_a_missing_cost_is_estimated_from_the_catalogue_and_marked() -> None:
 def test_events_are_gapless_ordered_and_fold_into_the_report() -> None:
     bar = Bar(
         cocktails=FIVE,
-        scripts={"m/0": [broken(FailureKind.UPSTREAM_ERROR)], "m/1": [Script(gap_s=0.1, text="a b c")]},
+        scripts={
+            "m/0": [broken(FailureKind.UPSTREAM_ERROR)],
+            "m/1": [Script(gap_s=0.1, text="a b c")],
+        },
     )
     report, events = bar.watch(ASK)
     assert [event.seq for event in events] == list(range(len(events)))

@@ -43,7 +43,7 @@ class AskOptions(TypedDict, total=False):
     streaming: bool | None
 
 
-def open(  # noqa: A001 - `ultrai.open()` reads well, and nobody imports this module's names
+def open(
     settings: Settings | None = None,
     *,
     transport: aiohttp.ClientSession | None = None,

@@ -6,9 +6,8 @@ Nothing here decides anything; it wires the rooms together (`opening.py`) and ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -216,7 +215,9 @@ class UltrAI:
         from ultrai.engine.overview import Overview
 
         opened = await self._open()
-        return Overview(opened.desk, self.book, self._house.corrections, opened.tuning)
+        return Overview(
+            opened.desk, self.book, corrections=self._house.corrections, tuning=opened.tuning
+        )
 
     async def _open(self) -> Opened:
         if self._opened is None:
@@ -224,7 +225,7 @@ class UltrAI:
             async with self._lock:
                 if self._opened is None:
                     self._opened = await self._stack.enter_async_context(
-                        self._pieces.open_engine(self.settings, self._house, store)
+                        self._pieces.open_engine(self.settings, self._house, store=store)
                     )
         return self._opened
 

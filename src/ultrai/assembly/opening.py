@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ultrai import __version__
 from ultrai.assembly.tuned import LOCAL, keyless_upstreams, tuning_of
 from ultrai.domain.attempt import Account
 from ultrai.domain.catalog import Catalog, Endpoint
 from ultrai.domain.errors import UpstreamUnavailable
 from ultrai.engine.attempt import Rooms
-from ultrai.engine.desk import Desk, House
+from ultrai.engine.desk import Desk, House, Records
 from ultrai.engine.gate import Gate
 from ultrai.engine.listings import Listings
 from ultrai.engine.ports import CatalogShelf, Clock, HealthMemory, Upstream
@@ -24,6 +26,8 @@ from ultrai.engine.quota import FreeQuota
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.settings.model import OPENROUTER, Settings
+
+USER_AGENT = f"ultrai/{__version__}"
 
 if TYPE_CHECKING:
     import aiohttp
@@ -93,7 +97,7 @@ class Pieces:
         from ultrai.store.history import SqlHistory
         from ultrai.store.shelf import FileShelf
 
-        async with open_database(settings.home / "ultrai.db") as database:
+        async with open_database(_database_path(settings)) as database:
             yield StoreRoom(
                 history=SqlHistory(database),
                 memory=SqlHealthMemory(database),
@@ -102,7 +106,7 @@ class Pieces:
 
     @asynccontextmanager
     async def open_engine(
-        self, settings: Settings, house: House, store: StoreRoom
+        self, settings: Settings, house: House, *, store: StoreRoom
     ) -> AsyncIterator[Opened]:
         """Open upstreams, rooms and desk; at the end Runs are cancelled and settled."""
         async with AsyncExitStack() as stack:
@@ -122,17 +126,14 @@ class Pieces:
                 chance=self.chance,
             )
             stack.callback(rooms.gate.close)
-            listings = Listings(
-                upstreams, store.shelf, self.clock, live=frozenset({LOCAL})
-            )
+            listings = Listings(upstreams, store.shelf, clock=self.clock, live=frozenset({LOCAL}))
             stack.push_async_callback(listings.aclose)
             desk = Desk(
                 house,
                 rooms,
-                listings,
+                listings=listings,
                 quota=FreeQuota(upstreams.get(OPENROUTER), self.clock),
-                history=store.history if settings.history else None,
-                memory=store.memory,
+                records=Records(store.history if settings.history else None, store.memory),
             )
             stack.push_async_callback(desk.aclose)
             keyless = frozenset(keyless_upstreams(settings))
@@ -152,7 +153,7 @@ class Pieces:
             )
         upstreams: dict[str, Upstream] = {OPENROUTER: self._openrouter(settings, session)}
         for name in settings.upstreams:
-            upstreams[name] = self._further(settings, name, session)
+            upstreams[name] = self._further(settings, name, session=session)
         runtime = LocalRuntime(settings.home)
         stack.push_async_callback(runtime.close)
 
@@ -180,11 +181,12 @@ class Pieces:
             is_openrouter=True,
             free=False,
             wire_log=self.wire_log,
+            user_agent=USER_AGENT,
         )
         return HttpUpstream(config, session)
 
     def _further(
-        self, settings: Settings, name: str, session: aiohttp.ClientSession
+        self, settings: Settings, name: str, *, session: aiohttp.ClientSession
     ) -> HttpUpstream:
         from ultrai.upstream.client import HttpUpstream
         from ultrai.upstream.config import UpstreamConfig
@@ -200,12 +202,11 @@ class Pieces:
             is_openrouter=False,
             free=upstream.free,
             wire_log=self.wire_log,
+            user_agent=USER_AGENT,
         )
         return HttpUpstream(config, session)
 
-    def _embedded(
-        self, endpoint: LocalEndpoint, session: aiohttp.ClientSession
-    ) -> HttpUpstream:
+    def _embedded(self, endpoint: LocalEndpoint, session: aiohttp.ClientSession) -> HttpUpstream:
         from ultrai.upstream.client import HttpUpstream
         from ultrai.upstream.config import UpstreamConfig
 
@@ -220,6 +221,7 @@ class Pieces:
             is_openrouter=False,
             free=True,
             wire_log=self.wire_log,
+            user_agent=USER_AGENT,
         )
         return HttpUpstream(config, session)
 
@@ -227,3 +229,10 @@ class Pieces:
 def _addresses(settings: Settings) -> dict[str, str]:
     further = {name: upstream.base_url for name, upstream in settings.upstreams.items()}
     return {OPENROUTER: settings.base_url, **further}
+
+
+def _database_path(settings: Settings) -> Path:
+    """Where the history lives: in the state directory, or where `sqlite:///…` says."""
+    if settings.database_url is None:
+        return settings.home / "ultrai.db"
+    return Path(settings.database_url.removeprefix("sqlite:///"))

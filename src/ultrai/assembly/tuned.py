@@ -60,7 +60,8 @@ def house_of(settings: Settings, shipped: CocktailFile) -> House:
         corrections=shipped.corrections.merged(settings.corrections),
         successions=shipped.successions.merged(settings.successions),
         upstream_of=upstream_of,
-        default_cocktail=LOCAL_COCKTAIL if OPENROUTER in keyless else AUTO,
+        # A key that was named but cannot be had must fail, not turn into small local models.
+        default_cocktail=LOCAL_COCKTAIL if keyless.get(OPENROUTER) == KEY_HINT else AUTO,
         local_upstreams=frozenset({LOCAL}),
         keyless=keyless,
         deadline_s=settings.deadline_s,

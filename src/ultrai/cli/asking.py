@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ultrai.cli.exits import INTERRUPTED
+from ultrai.cli.past import run_id_of
 from ultrai.cli.render.view import Manner, View
 from ultrai.cli.running import Ladder, follow, run_async
 from ultrai.cli.session import open_session
@@ -31,6 +33,8 @@ async def _ask(wishes: Wishes, ask: Ask, view: View) -> int:
     with Ladder() as ladder:
         try:
             async with open_session(wishes) as session:
+                if ask.resume is not None:
+                    ask = replace(ask, resume=await run_id_of(session, ask.resume))
                 handle = await session.start(ask)
                 report = await follow(handle, view, ladder)
                 view.finish(report)

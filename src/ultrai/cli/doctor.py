@@ -66,7 +66,9 @@ def _show(findings: Sequence[Finding], written: Sequence[Path], *, write: bool) 
     well = len({f.model for f in findings} - {f.model for f in wrong})
     write_text(error, f"{count(well, 'model')} as expected, {count(len(wrong), 'finding')}")
     for path in written:
-        write_text(error, f"written: {path} (the file before: {path}.before)")
+        before = path.with_name(f"{path.name}.before")
+        kept = f" (as it was: {before})" if before.exists() else ""
+        write_text(error, f"written: {path}{kept}")
     if write and not written:
         write_text(error, "nothing to write: no id has a replacement")
     elif not write and any(finding.replacement for finding in wrong):

@@ -1,8 +1,9 @@
 """Runs the engine from the command line: the event loop, the ticks of the view, the signals.
 
 Ctrl-C is a ladder. Before anything was sent: the command ends. Once while a Run goes on: no more
-waiting, what is there counts. Twice, or SIGTERM: the Run is cancelled, what arrived is printed and
-stored. Three times: the system's own way, at once.
+waiting, what is there counts (a second later, or nobody could press twice: a Run without open Slots
+is over at once). Twice, or SIGTERM: the Run is cancelled, what arrived is printed and stored. Three
+times: the system's own way, at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ultrai.domain.event import Event
 from ultrai.domain.report import Report
 
 _TICK_S = 0.06
+SECOND_STEP_S = 1.0
 _MS_PER_S = 1000
 
 T = TypeVar("T")
@@ -103,6 +105,7 @@ class Ladder:
         self._handle: Handle | None = None
         self._audience: Audience | None = None
         self._task: asyncio.Task[object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._restore: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
@@ -114,6 +117,8 @@ class Ladder:
 
     def __exit__(self, *_: object) -> None:
         """Listen no more."""
+        if self._timer is not None:
+            self._timer.cancel()
         for restore in self._restore:
             restore()
 
@@ -130,7 +135,8 @@ class Ladder:
             self._audience.remark(
                 "not waiting any longer: going on with what is there (Ctrl-C again cancels)"
             )
-            self._handle.stop_waiting()
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(SECOND_STEP_S, self._handle.stop_waiting)
         else:
             self._terminate()
 
@@ -138,6 +144,8 @@ class Ladder:
         if self._handle is None or self._audience is None:
             self._abandon()
             return
+        if self._timer is not None:
+            self._timer.cancel()
         self._audience.remark("cancelled: what had arrived is printed and stored")
         self._handle.cancel()
         # A third time shall end the process even if something hangs.

@@ -1,1 +1,1 @@
-"""The nouns of UltrAI: frozen values, standard library only, no behaviour beyond their own truth."""
+"""The nouns of UltrAI: frozen values, standard library only, no behaviour but their own truth."""

@@ -12,8 +12,8 @@ from ultrai.domain.query import Message, Sampling
 class Timers:
     """How long each stage of an Attempt may take, in seconds.
 
-    `liveness_s` bounds silence of any kind (comments and empty frames count as life); `first_text_s`
-    and `text_stall_s` bound the wait for text or reasoning, which keep-alive comments do not reset.
+    `liveness_s` bounds silence of any kind (comments and empty frames count as life).
+    `first_text_s` and `text_stall_s` bound the wait for text or reasoning; keep-alive comments do not reset them.
     """
 
     connect_s: float = 10.0
@@ -34,7 +34,7 @@ class PriceCap:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRequest:
-    """One request. `model` is the id in our own vocabulary, with the upstream's prefix if it has one.
+    """One request. `model` is our own id, with the upstream's prefix if it has one.
 
     `sampling.max_tokens` is what is sent; parameters the model does not support are absent already.
     """

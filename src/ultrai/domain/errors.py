@@ -4,7 +4,7 @@ What the world does to an Attempt is a Failure, a value (see `outcome`). The tre
 
     UltraiError            something a person can act on; `code` for programs, `hint` for people
       SettingsError        a settings file, environment variable or flag is wrong
-      UsageError           the call itself is wrong: unknown cocktail or model id, flags that exclude
+      UsageError           the call is wrong: unknown cocktail or model id, flags that exclude
       BudgetRefusal        refused before anything was spent
       CredentialsError     no key, or a secret reference that cannot be read
       UpstreamUnavailable  the upstream's catalogue or account could not be read, and it was needed

@@ -1,11 +1,12 @@
-"""The Report: the final value of a Run. It says what was asked, who answered, who failed and why,
-and what it cost to the nanodollar. Its JSON shape is a contract (`to_dict`).
+"""The Report: the final value of a Run. Its JSON shape is a contract (`to_dict`).
+
+It says what was asked, who answered, who failed and why, and what it cost to the nanodollar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from ultrai.domain.money import format_usd
@@ -259,5 +260,3 @@ class RunSummary:
 def _sum_known(counts: list[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
-
-

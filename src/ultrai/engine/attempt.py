@@ -28,17 +28,17 @@ from ultrai.domain.outcome import (
     Received,
     Usage,
 )
-from ultrai.domain.money import reported_nanos
 from ultrai.domain.plan import PlannedCandidate
 from ultrai.domain.query import Query, Sampling
 from ultrai.domain.stamp import stamp
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.gate import Entry, Gate, Refusal
 from ultrai.engine.ports import Clock, Upstream
+from ultrai.engine.settlement import cost_of
 from ultrai.engine.treasury import Envelope
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
-from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos, reckoned_nanos
+from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos
 from ultrai.policy.tokens import bound_tokens
 
 
@@ -109,7 +109,7 @@ class Witness:
         "head_seen",
     )
 
-    def __init__(self, feed: Feed, slot: int, attempt: int) -> None:
+    def __init__(self, feed: Feed, slot: int, *, attempt: int) -> None:
         self._feed = feed
         self._slot = slot
         self._attempt = attempt
@@ -145,7 +145,7 @@ class AttemptRoom:
         self.closing: Failure | None = None  # what a cancellation means, if it means a Failure
 
     async def make(self, attempt: Try) -> Made:
-        """Make one Attempt. Cancelled from outside: it is settled first, then the cancel goes on."""
+        """Make one Attempt. Cancelled from outside, it is settled before the cancel goes on."""
         rooms = self._bench.rooms
         candidate = attempt.candidate
         entry = Entry(
@@ -195,19 +195,19 @@ class AttemptRoom:
         started_s = loop.time()
         started_at = bench.rooms.clock.now()
         self._announce(attempt, started_at)
-        witness = self.witness = Witness(bench.feed, attempt.slot, attempt.number)
+        witness = self.witness = Witness(bench.feed, attempt.slot, attempt=attempt.number)
         upstream = bench.rooms.upstreams(attempt.candidate.upstream)
         try:
             received = await upstream.send(self._request(attempt), witness)
         except asyncio.CancelledError:
-            self._settle_cancelled(attempt, witness, started_s)
+            self._settle_cancelled(attempt, witness, started_s=started_s)
             raise
         finally:
             self.witness = None
         elapsed_ms = int((loop.time() - started_s) * 1000)
-        cost = self._cost(attempt, received, started_at)
+        cost = self._cost(attempt, received, moment=started_at)
         bench.envelope.burn(attempt.slot, cost.nanos)
-        self._remember(attempt, received, witness, (started_s, elapsed_ms))
+        self._remember(attempt, received, witness=witness, times=(started_s, elapsed_ms))
         answer = received.answer
         if answer is not None:
             answer = replace(answer, received_at=stamp(bench.rooms.clock.now()))
@@ -270,27 +270,22 @@ class AttemptRoom:
             headroom=self._bench.rooms.tuning.price_headroom,
         )
 
-    def _cost(self, attempt: Try, received: Received, moment: datetime) -> Cost:
-        if received.cost_raw is not None:
-            nanos = reported_nanos(received.cost_raw)
-            if nanos is not None:
-                return Cost(nanos, CostState.REPORTED, received.cost_raw)
-        upstream = attempt.candidate.upstream
-        if upstream in self._bench.rooms.tuning.free_upstreams or _was_refused(received):
-            return NOT_BILLED
-        model = self._bench.find_model(attempt.candidate.model)
-        if model is not None and model.prices is not None:
-            reckoned = reckoned_nanos(model.prices, received.usage, moment)
-            if reckoned is not None:
-                return Cost(reckoned, CostState.ESTIMATED)
-        return Cost(self._bound(attempt), CostState.ESTIMATED)
+    def _cost(self, attempt: Try, received: Received, *, moment: datetime) -> Cost:
+        candidate = attempt.candidate
+        return cost_of(
+            received,
+            self._bench.find_model(candidate.model),
+            moment=moment,
+            is_free=candidate.upstream in self._bench.rooms.tuning.free_upstreams,
+            bound_nanos=lambda: self._bound(attempt),
+        )
 
     def _bound(self, attempt: Try) -> int | None:
         if attempt.bound_nanos is not None:
             return attempt.bound_nanos
         return self.bound_of(attempt.candidate.model, attempt.max_tokens)
 
-    def _settle_cancelled(self, attempt: Try, witness: Witness, started_s: float) -> None:
+    def _settle_cancelled(self, attempt: Try, witness: Witness, *, started_s: float) -> None:
         free = attempt.candidate.upstream in self._bench.rooms.tuning.free_upstreams
         cost = NOT_BILLED if free else Cost(self._bound(attempt), CostState.ESTIMATED)
         self._bench.envelope.burn(attempt.slot, cost.nanos)
@@ -315,14 +310,14 @@ class AttemptRoom:
         )
 
     def _remember(
-        self, attempt: Try, received: Received, witness: Witness, times: tuple[float, int]
+        self, attempt: Try, received: Received, *, witness: Witness, times: tuple[float, int]
     ) -> None:
         started_s, elapsed_ms = times
         health = self._bench.rooms.health
         model = attempt.candidate.model
         if received.failure is not None:
             now_s = self._bench.rooms.clock.now().timestamp()
-            health.failed(model, received.failure.kind, now_s)
+            health.failed(model, received.failure.kind, now_s=now_s)
             return
         first_ms = None
         if witness.first_token_s is not None:
@@ -342,19 +337,6 @@ class AttemptRoom:
     def _not_sent(self, attempt: Try, failure: Failure) -> Made:
         self._announce(attempt, self._bench.rooms.clock.now())
         return Made(None, failure, Usage(), NOT_BILLED, 0)
-
-
-def _was_refused(received: Received) -> bool:
-    """Whether the upstream provably did no work: nothing left us, or it said no before any text."""
-    failure = received.failure
-    if not received.sent:
-        return True
-    if failure is None or failure.phase is Phase.MID_STREAM:
-        return False
-    if failure.status is not None and failure.status >= 300:
-        return True
-    silent = (FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.EMPTY_ANSWER)
-    return failure.kind not in silent
 
 
 def _over_budget(model_id: str) -> Failure:

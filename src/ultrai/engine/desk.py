@@ -23,7 +23,7 @@ from ultrai.domain.report import Report
 from ultrai.engine.attempt import Rooms
 from ultrai.engine.feed import EventLog, Feed, Subscription
 from ultrai.engine.listings import Listings
-from ultrai.engine.planning import World, check_envelope, find_model, plan_run
+from ultrai.engine.planning import check_envelope, plan_run
 from ultrai.engine.ports import HealthMemory
 from ultrai.engine.quota import FreeQuota
 from ultrai.engine.resolving import (
@@ -35,6 +35,7 @@ from ultrai.engine.resolving import (
     recipe_of_rest,
 )
 from ultrai.engine.run import Run, RunOrder
+from ultrai.engine.world import World, find_model
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.selection import BUDGET, DEPTH, PREMIUM, SPEEDY, Circumstances, choose_cocktail
 from ultrai.policy.succession import Successions
@@ -67,6 +68,14 @@ class House:
     remote_deadline_s: float = 180.0
     local_deadline_s: float = 600.0
     quorum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What outlives a Run: its Events, and what it taught about models. None: not kept."""
+
+    history: EventLog | None = None
+    memory: HealthMemory | None = None
 
 
 class RunHandle:
@@ -113,21 +122,13 @@ class Desk:
     """Where every query begins."""
 
     def __init__(
-        self,
-        house: House,
-        rooms: Rooms,
-        listings: Listings,
-        *,
-        quota: FreeQuota,
-        history: EventLog | None,
-        memory: HealthMemory | None,
+        self, house: House, rooms: Rooms, *, listings: Listings, quota: FreeQuota, records: Records
     ) -> None:
         self._house = house
         self._rooms = rooms
         self._listings = listings
         self._quota = quota
-        self._history = history
-        self._memory = memory
+        self._records = records
         self._tasks: set[asyncio.Task[Report]] = set()
         self._remembered_s = 0.0
 
@@ -139,9 +140,7 @@ class Desk:
         """Who would be asked, what fits, what it may cost; spends nothing."""
         return (await self._order(ask, earlier)).plan
 
-    async def ask(
-        self, ask: Ask, *, earlier: Report | None = None, stored: bool = True
-    ) -> Report:
+    async def ask(self, ask: Ask, *, earlier: Report | None = None, stored: bool = True) -> Report:
         """Run to the end without anybody watching."""
         run = self._run(await self._checked(ask, earlier), stored=stored)
         try:
@@ -193,20 +192,20 @@ class Desk:
 
     def _remember(self, *, at_last: bool = False) -> None:
         """Hand changed Health to the memory, now and then: it is in no hurry."""
-        if self._memory is None:
+        if self._records.memory is None:
             return
         now_s = asyncio.get_running_loop().time()
         if at_last or now_s >= self._remembered_s + REMEMBER_EVERY_S:
             self._remembered_s = now_s
             changed = self._rooms.health.take_changed()
             if changed:
-                self._memory.remember(changed)
+                self._records.memory.remember(changed)
 
     def _run(self, order: RunOrder, *, stored: bool = True) -> Run:
         loop = asyncio.get_running_loop()
-        log = self._history if stored else None
+        log = self._records.history if stored else None
         feed = Feed(self._new_id(), time_s=loop.time, log=log)
-        return Run(order, self._rooms, feed, dearest=self._dearest)
+        return Run(order, self._rooms, feed=feed, dearest=self._dearest)
 
     def _new_id(self) -> str:
         milliseconds = int(self._rooms.clock.now().timestamp() * 1000)
@@ -223,7 +222,7 @@ class Desk:
             )
         self._check_keys(plan)
         self._check_quorum(plan, order.limits)
-        check_envelope(plan, order.limits, order.catalog)
+        check_envelope(plan, order.limits, catalog=order.catalog)
         return order
 
     def _check_keys(self, plan: Plan) -> None:
@@ -249,11 +248,11 @@ class Desk:
             raise UsageError("there is nothing to ask", hint="give a prompt")
         check_synthesis(ask.synthesis)
         query = Query(ask.messages, ask.sampling)
-        recipe = await self._recipe(ask, query, earlier)
+        recipe = await self._recipe(ask, query, earlier=earlier)
         limits = self._limits(ask, recipe)
         ids = [model for slot in recipe.slots for model in slot.candidates]
         world = await self.world(ids)
-        plan = plan_run(recipe, query, limits, world, self._rooms.tuning)
+        plan = plan_run(recipe, query, limits=limits, world=world, tuning=self._rooms.tuning)
         streaming = self._rooms.tuning.streaming if ask.streaming is None else ask.streaming
         return RunOrder(
             query=query,
@@ -265,7 +264,7 @@ class Desk:
             resumed_from=None if earlier is None else earlier.id,
         )
 
-    async def _recipe(self, ask: Ask, query: Query, earlier: Report | None) -> Recipe:
+    async def _recipe(self, ask: Ask, query: Query, *, earlier: Report | None) -> Recipe:
         house = self._house
         if ask.cocktail is not None and ask.models:
             raise UsageError("a cocktail and single models exclude each other")
@@ -285,9 +284,7 @@ class Desk:
             name, reason = await self._choose(ask, query)
             notices.append(Notice(NoticeCode.COCKTAIL_CHOSEN, reason))
         elif ask.cocktail is None:
-            notices.append(
-                Notice(NoticeCode.COCKTAIL_DEFAULTED, f"no key is set: {name} answers")
-            )
+            notices.append(Notice(NoticeCode.COCKTAIL_DEFAULTED, f"no key is set: {name} answers"))
         cocktail = cocktail_named(name, house.book)
         check_synthesis(cocktail.synthesis)
         recipe = recipe_of_cocktail(cocktail, house.corrections)
@@ -305,7 +302,7 @@ class Desk:
                 continue
             recipe = recipe_of_cocktail(cocktail, self._house.corrections)
             world = await self.world(cocktail.model_ids)
-            plan = plan_run(recipe, query, limits, world, self._rooms.tuning)
+            plan = plan_run(recipe, query, limits=limits, world=world, tuning=self._rooms.tuning)
             usable = sum(any(c.is_ready for c in slot.candidates) for slot in plan.slots)
             ready[name] = usable / len(plan.slots)
             cost[name] = plan.cost_nanos.expected
@@ -348,4 +345,3 @@ class Desk:
             completion=max(each.completion for each in rates) * million,
             request=max((each.request for each in rates if each.request), default=None),
         )
-

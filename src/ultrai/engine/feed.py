@@ -141,7 +141,7 @@ class Feed:
         attempt: int | None = None,
     ) -> Event:
         """Make, number and hand on one Event."""
-        event = self._record(type_, body, slot, attempt)
+        event = self._record(type_, body, slot=slot, attempt=attempt)
         if self._uncommitted:
             self._outbox.append(event)
         else:
@@ -152,7 +152,7 @@ class Feed:
         self, type_: EventType, body: Body, *, slot: int, attempt: int
     ) -> None:
         """The same for an Answer: readers see it only once the history has it."""
-        event = self._record(type_, body, slot, attempt)
+        event = self._record(type_, body, slot=slot, attempt=attempt)
         if self._log is None or not self._subscriptions:
             self._deliver(event)
             return
@@ -169,7 +169,7 @@ class Feed:
 
     async def finish(self, facts: Mapping[str, object]) -> Report:
         """Write the last Event, commit everything, close the readers; the final Report."""
-        event = self._record(EventType.REPORT, Body(facts=facts), None, None)
+        event = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
         try:
             await self._commit()
         finally:
@@ -180,7 +180,7 @@ class Feed:
 
     def finish_at_once(self, facts: Mapping[str, object]) -> None:
         """The same without awaiting, for a Run that is being cancelled itself."""
-        event = self._record(EventType.REPORT, Body(facts=facts), None, None)
+        event = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
         self._deliver(replace(event, report=self._fold.report()))
         self.close()
 
@@ -204,7 +204,7 @@ class Feed:
             self.notice(NoticeCode.HISTORY_FAILED, f"this run is not stored: {error}")
 
     def _record(
-        self, type_: EventType, body: Body, slot: int | None, attempt: int | None
+        self, type_: EventType, body: Body, *, slot: int | None, attempt: int | None
     ) -> Event:
         event = Event(
             seq=self._seq,

@@ -95,7 +95,7 @@ class Gate:
             return Refusal.QUEUE_FULL
         waiter = _Waiter(entry, loop.create_future())
         self._waiting += 1
-        self._queue(waiter, earliest_s, now_s)
+        self._queue(waiter, earliest_s, now_s=now_s)
         try:
             await waiter.future
         except asyncio.CancelledError:
@@ -126,7 +126,7 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _queue(self, waiter: _Waiter, earliest_s: float, now_s: float) -> None:
+    def _queue(self, waiter: _Waiter, earliest_s: float, *, now_s: float) -> None:
         if earliest_s <= now_s:
             self._lines.setdefault(waiter.entry.owner, deque()).append(waiter)
             self._pump()
@@ -146,7 +146,7 @@ class Gate:
                 continue
             earliest_s = self._earliest_s(waiter.entry, now_s)
             if earliest_s > now_s:
-                self._queue(waiter, earliest_s, now_s)
+                self._queue(waiter, earliest_s, now_s=now_s)
                 continue
             self._grant(waiter.entry, now_s)
             waiter.future.set_result(None)

@@ -38,8 +38,8 @@ class Listings:
         self,
         upstreams: Mapping[str, Upstream],
         shelf: CatalogShelf | None,
-        clock: Clock,
         *,
+        clock: Clock,
         live: frozenset[str] = frozenset(),
     ) -> None:
         self._upstreams = upstreams
@@ -123,12 +123,10 @@ class Listings:
         now = self._clock.now()
         self._install(name, _Listing(models, Snapshot(now)))
         if self._shelf is not None and name not in self._live:
-            await self._shelf.save(name, models, now)
+            await self._shelf.save(name, models, fetched_at=now)
 
     def _install(self, name: str, listing: _Listing) -> None:
         self._listings[name] = listing
-        models = {
-            model.id: model for each in self._listings.values() for model in each.models
-        }
+        models = {model.id: model for each in self._listings.values() for model in each.models}
         snapshots = {each: kept.snapshot for each, kept in self._listings.items()}
         self._catalog = Catalog(models, snapshots)

@@ -16,9 +16,10 @@ from ultrai.domain.plan import NotReadyReason, PlannedCandidate
 from ultrai.domain.query import Limits, Message, Query, Sampling
 from ultrai.domain.report import Report
 from ultrai.engine.desk import Desk
-from ultrai.engine.planning import World, find_model, plan_run
+from ultrai.engine.planning import plan_run
 from ultrai.engine.resolving import recipe_of_cocktail
 from ultrai.engine.tuning import Tuning
+from ultrai.engine.world import World, find_model
 from ultrai.policy.checkup import Patient, Reference, examine
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.health import percentile
@@ -43,7 +44,7 @@ class Overview:
     """Looks, and asks only where it is told to probe."""
 
     def __init__(
-        self, desk: Desk, book: CocktailBook, corrections: Corrections, tuning: Tuning
+        self, desk: Desk, book: CocktailBook, *, corrections: Corrections, tuning: Tuning
     ) -> None:
         self._desk = desk
         self._book = book
@@ -105,7 +106,13 @@ class Overview:
         candidates: dict[str, PlannedCandidate] = {}
         for cocktail in self._book:
             recipe = recipe_of_cocktail(cocktail, self._corrections)
-            plan = plan_run(recipe, _SMALL_QUERY, Limits(_PROBE_DEADLINE_S), world, self._tuning)
+            plan = plan_run(
+                recipe,
+                _SMALL_QUERY,
+                limits=Limits(_PROBE_DEADLINE_S),
+                world=world,
+                tuning=self._tuning,
+            )
             for slot in plan.slots:
                 for candidate in slot.candidates:
                     written = candidate.replaces or candidate.model

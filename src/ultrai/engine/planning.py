@@ -11,10 +11,8 @@ It does not know which of the Candidates will be asked, and it sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ultrai.domain.catalog import Catalog, Model
 from ultrai.domain.cocktail import Slot
@@ -32,62 +30,22 @@ from ultrai.domain.plan import (
 from ultrai.domain.query import Limits, Query
 from ultrai.engine.resolving import Recipe
 from ultrai.engine.tuning import Tuning
+from ultrai.engine.world import World, find_model, free_chat_models
 from ultrai.policy.health import ModelHealth, percentile
 from ultrai.policy.nearest import did_you_mean
 from ultrai.policy.pricing import bound_nanos, rates_at, rates_nanos
 from ultrai.policy.readiness import Question, cooling_down, judge
-from ultrai.policy.succession import Market, Successions, successor
+from ultrai.policy.succession import Market, successor
 from ultrai.policy.tokens import bound_tokens, estimate_tokens, window_tokens
 
-_VIRTUAL_SUFFIXES = ("nitro", "floor", "exacto", "online")
 PROBE_TOKENS = 1  # so small a request asks whether a model serves, not for an answer
 _TYPICAL_ANSWER_TOKENS = 350
 _TYPICAL_REASONING_TOKENS = 800
 
 
-class HealthView(Protocol):
-    """Health by model id; every id has some."""
-
-    def __getitem__(self, model: str, /) -> ModelHealth:
-        """The model's Health."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What planning sees of the world. `keyless`: upstreams that cannot be asked for lack of a key.
-
-    `free_left` counts requests left today on `:free` models, None when nobody knows.
-    """
-
-    catalog: Catalog
-    health: HealthView
-    now: datetime
-    upstream_of: Callable[[str], str]
-    successions: Successions = field(default_factory=Successions)
-    keyless: frozenset[str] = frozenset()
-    free_left: int | None = None
-    free_resets_s: float | None = None
-
-
-def find_model(catalog: Catalog, model_id: str) -> Model | None:
-    """The model of an id, also of one with a virtual suffix, which no catalogue lists."""
-    model = catalog.get(model_id)
-    if model is not None:
-        return model
-    base, colon, suffix = model_id.rpartition(":")
-    if not colon or suffix not in _VIRTUAL_SUFFIXES:
-        return None
-    model = find_model(catalog, base)
-    if model is None:
-        return None
-    # The web plugin costs extra per search: the price of `:online` is not known beforehand.
-    return replace(model, id=model_id, prices=None if suffix == "online" else model.prices)
-
-
-def plan_run(recipe: Recipe, query: Query, limits: Limits, world: World, tuning: Tuning) -> Plan:
+def plan_run(recipe: Recipe, query: Query, *, limits: Limits, world: World, tuning: Tuning) -> Plan:
     """The Plan. Raises UsageError where a model named by the user does not exist."""
-    return _Planner(recipe, query, limits, world, tuning).plan()
+    return _Planner(recipe, query, limits=limits, world=world, tuning=tuning).plan()
 
 
 def superseded_message(retired: str, heir: str) -> str:
@@ -95,7 +53,7 @@ def superseded_message(retired: str, heir: str) -> str:
     return f"{retired} is no longer listed; {heir} takes its place"
 
 
-def check_envelope(plan: Plan, limits: Limits, catalog: Catalog) -> None:
+def check_envelope(plan: Plan, limits: Limits, *, catalog: Catalog) -> None:
     """Raise BudgetRefusal when the worst case of the first Attempts does not fit the cost cap."""
     cap = limits.max_cost_nanos
     if cap is None:
@@ -121,7 +79,7 @@ class _Planner:
     """One planning; holds what its steps share."""
 
     def __init__(
-        self, recipe: Recipe, query: Query, limits: Limits, world: World, tuning: Tuning
+        self, recipe: Recipe, query: Query, *, limits: Limits, world: World, tuning: Tuning
     ) -> None:  # fmt: skip
         self._recipe = recipe
         self._query = query
@@ -194,7 +152,7 @@ class _Planner:
                     role = "successor"
                     # A backup's successor is noted when it is asked: most never are.
                     message = superseded_message(model_id, heir)
-                    self._notice(NoticeCode.MODEL_SUPERSEDED, message, index)
+                    self._notice(NoticeCode.MODEL_SUPERSEDED, message, slot=index)
                 return replace(self._candidate(heir), role=role, replaces=model_id)
             if self._recipe.named and is_primary:
                 raise self._unknown(model_id)
@@ -209,7 +167,7 @@ class _Planner:
     def _chosen_heir(self, model_id: str) -> str | None:
         catalog = self._world.catalog
         if self._free_listed is None and model_id.endswith(":free"):
-            self._free_listed = _free_chat_models(catalog)
+            self._free_listed = free_chat_models(catalog)
         market = Market(
             listed=catalog,
             taken=self._taken,
@@ -244,14 +202,19 @@ class _Planner:
             verdict = NotReady(NotReadyReason.NO_UPSTREAM, f"no key is set for {upstream}")
             return PlannedCandidate(model_id, upstream, "", max_tokens, verdict)
         if not world.catalog.knows(upstream):
-            cooling = cooling_down(model_id, world.health[model_id], world.now.timestamp())
+            cooling = cooling_down(model_id, world.health[model_id], now_s=world.now.timestamp())
             return PlannedCandidate(model_id, upstream, "", max_tokens, cooling)
         model = find_model(world.catalog, model_id)
         tokenizer = None if model is None else model.tokenizer
         needed = window_tokens(self._query.messages, tokenizer)
-        judged = judge(model_id, model, self._health(model_id, upstream), self._question(needed))
+        judged = judge(
+            model_id,
+            model,
+            health=self._health(model_id, upstream),
+            question=self._question(needed),
+        )
         candidate = PlannedCandidate(model_id, upstream, "", max_tokens, judged)
-        return candidate if model is None else self._detail(candidate, model, needed)
+        return candidate if model is None else self._detail(candidate, model, needed=needed)
 
     def _health(self, model_id: str, upstream: str) -> ModelHealth:
         """Health, forgetting a withdrawal that the current listing is younger than."""
@@ -274,7 +237,9 @@ class _Planner:
             free_resets_s=self._world.free_resets_s,
         )
 
-    def _detail(self, candidate: PlannedCandidate, model: Model, needed: int) -> PlannedCandidate:
+    def _detail(
+        self, candidate: PlannedCandidate, model: Model, *, needed: int
+    ) -> PlannedCandidate:
         limit = _output_limit(model, needed)
         wanted = self._query.sampling.max_tokens
         if model.reasons_by_default and wanted > PROBE_TOKENS:
@@ -312,7 +277,7 @@ class _Planner:
             max_tokens=candidate.max_tokens,
             headroom=self._tuning.price_headroom,
         )
-        rates = rates_at(prices, candidate.prompt_tokens, self._world.now)
+        rates = rates_at(prices, candidate.prompt_tokens, moment=self._world.now)
         typical = _TYPICAL_ANSWER_TOKENS + _TYPICAL_REASONING_TOKENS * candidate.reasons
         prompt = candidate.prompt_tokens
         expected = min(candidate.max_tokens, typical)
@@ -339,31 +304,32 @@ class _Planner:
         for candidate in candidates:
             if candidate.not_ready is None:
                 break
-            self._notice(NoticeCode.MODEL_NOT_READY, candidate.not_ready.message, index)
+            self._notice(NoticeCode.MODEL_NOT_READY, candidate.not_ready.message, slot=index)
         else:
             return
         if candidate.dropped:
             names = ", ".join(candidate.dropped)
             self._notice(
-                NoticeCode.PARAMETER_DROPPED, f"{candidate.model} does not support {names}", index
+                NoticeCode.PARAMETER_DROPPED,
+                f"{candidate.model} does not support {names}",
+                slot=index,
             )
         asked = self._query.sampling.max_tokens
         if candidate.max_tokens < asked:
             self._notice(
                 NoticeCode.MAX_TOKENS_REDUCED,
-                f"{candidate.model} gives at most {candidate.max_tokens} tokens here, "
-                f"not {asked}",
-                index,
+                f"{candidate.model} gives at most {candidate.max_tokens} tokens here, not {asked}",
+                slot=index,
             )
         elif candidate.max_tokens > asked:
             self._notice(
                 NoticeCode.REASONING_HEADROOM,
                 f"{candidate.model} reasons before it answers: max_tokens is "
                 f"{candidate.max_tokens} instead of {asked}",
-                index,
+                slot=index,
             )
 
-    def _notice(self, code: NoticeCode, message: str, slot: int | None = None) -> None:
+    def _notice(self, code: NoticeCode, message: str, *, slot: int | None = None) -> None:
         self._notices.append(Notice(code, message, slot))
 
 
@@ -375,21 +341,6 @@ def _output_limit(model: Model, prompt_tokens: int) -> int | None:
     return min(limits) if limits else None
 
 
-def _free_chat_models(catalog: Catalog) -> tuple[str, ...]:
-    """Listed `:free` models that chat, the largest window first."""
-    free = [
-        model
-        for model in catalog
-        if model.is_free
-        and "text" in (model.output_modalities or ("text",))
-        and "safety" not in model.id
-    ]
-    free.sort(key=lambda model: -(model.context_length or 0))
-    return tuple(model.id for model in free)
-
-
 def _total(amounts: Sequence[int | None]) -> int | None:
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if len(known) == len(amounts) else None
-
-

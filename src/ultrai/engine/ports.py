@@ -66,7 +66,7 @@ class CatalogShelf(Protocol):
         """The listing kept last, or None."""
         ...
 
-    async def save(self, upstream: str, models: Sequence[Model], fetched_at: datetime) -> None:
+    async def save(self, upstream: str, models: Sequence[Model], *, fetched_at: datetime) -> None:
         """Keep this listing. Failure to write is not the caller's concern."""
         ...
 

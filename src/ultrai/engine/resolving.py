@@ -70,7 +70,7 @@ def recipe_of_models(ask: Ask, corrections: Corrections) -> Recipe:
         )
     unused = backups.keys() - {slot.primary for slot in slots}
     if unused:
-        raise UsageError(f"backups are given for {sorted(unused)[0]}, which is not asked")
+        raise UsageError(f"backups are given for {min(unused)}, which is not asked")
     return Recipe(None, tuple(slots), named=True, notices=tuple(speller.notices))
 
 
@@ -81,7 +81,8 @@ def recipe_of_rest(recipe: Recipe, earlier: Report) -> Recipe:
     ]
     if not open_primaries:
         raise UsageError(
-            f"every slot of {earlier.id} was answered", hint=f"see it with `ultrai show {earlier.id}`"
+            f"every slot of {earlier.id} was answered",
+            hint=f"see it with `ultrai show {earlier.id}`",
         )
     known = {slot.primary: slot for slot in recipe.slots}
     slots = tuple(known.get(primary, Slot(primary)) for primary in open_primaries)

@@ -40,7 +40,7 @@ STOP_GRACE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """What is to be run: the Query, its Plan and its limits, and the Catalog they were made from."""
+    """What is to be run: the Query, its Plan and limits, and the Catalog they were made from."""
 
     query: Query
     plan: Plan
@@ -59,8 +59,8 @@ class Run:
         self,
         order: RunOrder,
         rooms: Rooms,
-        feed: Feed,
         *,
+        feed: Feed,
         dearest: Callable[[str], Awaitable[PriceCap | None]],
     ) -> None:
         self.order = order
@@ -84,7 +84,7 @@ class Run:
             streaming=order.streaming,
         )
         self._slots = [
-            SlotRoom(planned, bench, self, strict=order.limits.strict)
+            SlotRoom(planned, bench, panel=self, strict=order.limits.strict)
             for planned in order.plan.slots
         ]
 
@@ -222,4 +222,3 @@ class Run:
         failures = [slot.failure for slot in self.feed.report().slots]
         refused = all(f is not None and f.kind is FailureKind.REFUSED_BY_BUDGET for f in failures)
         return RunStatus.REFUSED if refused and failures else RunStatus.FAILED
-

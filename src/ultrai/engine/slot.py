@@ -70,7 +70,7 @@ class _Progress:
 class SlotRoom:
     """One Slot of one Run."""
 
-    def __init__(self, planned: PlannedSlot, bench: Bench, panel: Panel, *, strict: bool) -> None:
+    def __init__(self, planned: PlannedSlot, bench: Bench, *, panel: Panel, strict: bool) -> None:
         self.index = planned.index
         self.answered = False
         self.task: asyncio.Task[None] | None = None
@@ -104,7 +104,7 @@ class SlotRoom:
         """Wake from a wait for a retry that will never be made."""
         waits = self._rest is not None and not self._rest.done()
         if waits and self._current is not None and self._current.upstream == name:
-            assert self._rest is not None  # noqa: S101 - narrowed by `waits`
+            assert self._rest is not None
             self._rest.set_result(None)
 
     def is_silent_on(self, name: str) -> bool:
@@ -164,9 +164,7 @@ class SlotRoom:
     def _next_turn(self) -> Turn | None:
         if self._current is not None:
             return Turn(self._current)
-        usable = [
-            c for c in self._planned.candidates if self._bench.is_stopped(c.upstream) is None
-        ]
+        usable = [c for c in self._planned.candidates if self._bench.is_stopped(c.upstream) is None]
         taken = +self._panel.claims
         return next_turn(usable, asked=self._asked, taken=taken)
 
@@ -195,7 +193,7 @@ class SlotRoom:
             made = await self._room.make(self._try(progress))
             if made.answer is not None and not self._is_refused_by_strict(made):
                 self.answered = True
-                await self._tale.answered(self._number, progress.candidate, made)
+                await self._tale.answered(self._number, progress.candidate, made=made)
                 return True
             decision = await self._after_failure(progress, made)
             if decision.remedy is not Remedy.RETRY:
@@ -207,15 +205,15 @@ class SlotRoom:
         if await self._raise_cap(progress, failure):
             decision = Decision(Remedy.RETRY)
         else:
-            decision = self._decide(progress, failure, made)
+            decision = self._decide(progress, failure, made=made)
         failure = replace(failure, remedy=decision.remedy, advice=advice_for(failure.kind))
         self._last_failure = failure
         model = progress.candidate.model
         told = replace(made, failure=failure)
-        self._tale.attempt_failed(self._number, model, told, decision.wait_s)
-        self._note(progress.candidate, failure, decision)
+        self._tale.attempt_failed(self._number, model, made=told, wait_s=decision.wait_s)
+        self._note(progress.candidate, failure, decision=decision)
         if decision.max_tokens is not None:
-            self._tale.tokens_changed(model, progress.max_tokens, decision.max_tokens)
+            self._tale.tokens_changed(model, progress.max_tokens, after=decision.max_tokens)
             progress.changed = True
             progress.max_tokens = decision.max_tokens
         return decision
@@ -241,7 +239,7 @@ class SlotRoom:
             bound_nanos=bound,
         )
 
-    def _decide(self, progress: _Progress, failure: Failure, made: Made) -> Decision:
+    def _decide(self, progress: _Progress, failure: Failure, *, made: Made) -> Decision:
         rooms = self._bench.rooms
         situation = Situation(
             attempts=progress.attempts,
@@ -256,7 +254,7 @@ class SlotRoom:
             max_tokens_floor=rooms.tuning.max_tokens_floor,
             raised_tokens=self._raised_tokens(progress),
         )
-        return decide(failure, situation, rooms.tuning.backoff)
+        return decide(failure, situation, backoff=rooms.tuning.backoff)
 
     def _raised_tokens(self, progress: _Progress) -> int | None:
         wanted = progress.max_tokens * _RAISE_FACTOR
@@ -271,9 +269,7 @@ class SlotRoom:
         return raised if bound is not None and bound <= room else None
 
     def _others_left(self, candidate: PlannedCandidate) -> bool:
-        usable = [
-            c for c in self._planned.candidates if self._bench.is_stopped(c.upstream) is None
-        ]
+        usable = [c for c in self._planned.candidates if self._bench.is_stopped(c.upstream) is None]
         asked = self._asked | {candidate.model}
         return not self._strict and next_turn(usable, asked=asked, taken=()) is not None
 
@@ -302,7 +298,7 @@ class SlotRoom:
             handle.cancel()
             self._rest = None
 
-    def _note(self, candidate: PlannedCandidate, failure: Failure, decision: Decision) -> None:
+    def _note(self, candidate: PlannedCandidate, failure: Failure, *, decision: Decision) -> None:
         """Tell the rest of the process what a failure means beyond this Attempt."""
         gate = self._bench.rooms.gate
         loop = asyncio.get_running_loop()

@@ -60,7 +60,7 @@ class SlotTale:
             names = ", ".join(backup.dropped)
             self._notice(NoticeCode.PARAMETER_DROPPED, f"{backup.model} does not support {names}")
 
-    def tokens_changed(self, model: str, before: int, after: int) -> None:
+    def tokens_changed(self, model: str, before: int, *, after: int) -> None:
         """The same model is asked again with other max_tokens."""
         if after < before:
             code, why = NoticeCode.MAX_TOKENS_REDUCED, "the credit affords no more"
@@ -78,9 +78,9 @@ class SlotTale:
             "its dearest one",
         )
 
-    def attempt_failed(self, number: int, model: str, made: Made, wait_s: float) -> None:
+    def attempt_failed(self, number: int, model: str, *, made: Made, wait_s: float) -> None:
         """An Attempt ended in a Failure; what was shown of it is withdrawn."""
-        assert made.failure is not None  # noqa: S101 - an Attempt has an Answer or a Failure
+        assert made.failure is not None
         failure = made.failure
         advised = replace(failure, advice=failure.advice or advice_for(failure.kind))
         facts = {
@@ -91,18 +91,14 @@ class SlotTale:
             "wait_s": round(wait_s, 3),
         }
         body = Body(failure=advised, usage=made.usage, cost=made.cost, facts=facts)
-        self._feed.publish(
-            EventType.ATTEMPT_FAILED, body, slot=self._index, attempt=number
-        )
+        self._feed.publish(EventType.ATTEMPT_FAILED, body, slot=self._index, attempt=number)
         if made.text_begun:
-            self._feed.publish(
-                EventType.ATTEMPT_WITHDRAWN, slot=self._index, attempt=number
-            )
+            self._feed.publish(EventType.ATTEMPT_WITHDRAWN, slot=self._index, attempt=number)
 
-    async def answered(self, number: int, candidate: PlannedCandidate, made: Made) -> None:
+    async def answered(self, number: int, candidate: PlannedCandidate, *, made: Made) -> None:
         """The Slot has its Answer."""
         answer = made.answer
-        assert answer is not None  # noqa: S101 - the caller has looked
+        assert answer is not None
         fallback = candidate.role == "backup"
         if fallback:
             self._notice(

@@ -30,10 +30,10 @@ class HealthBook:
         health = after_answer(self[model], first_token_ms=first_token_ms, total_ms=total_ms)
         self._set(model, health)
 
-    def failed(self, model: str, kind: FailureKind, now_s: float) -> None:
+    def failed(self, model: str, kind: FailureKind, *, now_s: float) -> None:
         """An Attempt on the model failed; `now_s` is Unix seconds."""
         before = self[model]
-        after = after_failure(before, kind, now_s)
+        after = after_failure(before, kind, now_s=now_s)
         if after is not before:
             self._set(model, after)
 

@@ -55,9 +55,9 @@ def examine(
         wrong = [
             finding
             for finding in (
-                _expiry(patient, model, today),
-                _price(patient, model, references.get(patient.model)),
-                _window(patient, model, references.get(patient.model)),
+                _expiry(patient, model, today=today),
+                _price(patient, model, reference=references.get(patient.model)),
+                _window(patient, model, reference=references.get(patient.model)),
             )
             if finding is not None
         ]
@@ -76,7 +76,7 @@ def _gone(patient: Patient) -> Finding:
     )
 
 
-def _expiry(patient: Patient, model: Model, today: date) -> Finding | None:
+def _expiry(patient: Patient, model: Model, *, today: date) -> Finding | None:
     expires = model.expires
     if expires is None or expires.year >= _PLACEHOLDER_YEAR:
         return None
@@ -94,7 +94,7 @@ def _expiry(patient: Patient, model: Model, today: date) -> Finding | None:
     )
 
 
-def _price(patient: Patient, model: Model, reference: Reference | None) -> Finding | None:
+def _price(patient: Patient, model: Model, *, reference: Reference | None) -> Finding | None:
     if model.prices is None:
         message = "its price is not known beforehand"
         return Finding("warning", patient.model, patient.cocktails, Problem.UNKNOWN, message)
@@ -120,7 +120,7 @@ def _differs(before: Decimal, now: Decimal) -> bool:
     return high > low * PRICE_FACTOR
 
 
-def _window(patient: Patient, model: Model, reference: Reference | None) -> Finding | None:
+def _window(patient: Patient, model: Model, *, reference: Reference | None) -> Finding | None:
     if reference is None or not reference.context_length or not model.context_length:
         return None
     if model.context_length >= reference.context_length:

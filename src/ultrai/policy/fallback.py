@@ -142,7 +142,7 @@ def advice_for(kind: FailureKind) -> str:
     return RULES[kind].advice
 
 
-def decide(failure: Failure, situation: Situation, backoff: Backoff) -> Decision:
+def decide(failure: Failure, situation: Situation, *, backoff: Backoff) -> Decision:
     """The remedy for this failure in this situation."""
     rule = RULES[failure.kind]
     if failure.phase is Phase.MID_STREAM and rule.then is _NEXT:
@@ -155,7 +155,7 @@ def decide(failure: Failure, situation: Situation, backoff: Backoff) -> Decision
         wait_s = backoff.wait_s(
             situation.attempts, chance=situation.chance, retry_after_s=failure.retry_after_s
         )
-        if _is_worth_waiting(failure, situation, wait_s):
+        if _is_worth_waiting(failure, situation, wait_s=wait_s):
             return Decision(Remedy.RETRY, wait_s=wait_s)
     return _onward(rule, situation)
 
@@ -183,7 +183,7 @@ def _may_ask_again(rule: Rule, situation: Situation) -> bool:
     return situation.attempts < allowed
 
 
-def _is_worth_waiting(failure: Failure, situation: Situation, wait_s: float) -> bool:
+def _is_worth_waiting(failure: Failure, situation: Situation, *, wait_s: float) -> bool:
     if failure.retry_after_s is not None and failure.retry_after_s > situation.max_wait_s:
         return False
     if wait_s >= situation.time_left_s:

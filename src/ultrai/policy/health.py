@@ -1,7 +1,7 @@
 """Health: what recent Attempts say of a model, as an immutable value.
 
-The circuit: `FAILURES_TO_OPEN` blameworthy Failures in a row open it for `COOL_DOWN_S`, doubled with
-each opening up to `COOL_DOWN_CAP_S`. When that time is over it is half-open: one probe is let
+The circuit: `FAILURES_TO_OPEN` blameworthy Failures in a row open it for `COOL_DOWN_S`, doubled
+with each opening up to `COOL_DOWN_CAP_S`. When that time is over it is half-open: one probe is let
 through, and its outcome closes or re-opens the circuit. A failure that says nothing about the model
 (a bad request, our own budget) changes nothing.
 
@@ -60,9 +60,7 @@ class ModelHealth:
         return self.rests_until_s is not None and now_s < self.rests_until_s
 
 
-def after_answer(
-    health: ModelHealth, *, first_token_ms: int | None, total_ms: int
-) -> ModelHealth:
+def after_answer(health: ModelHealth, *, first_token_ms: int | None, total_ms: int) -> ModelHealth:
     """Health after an Answer: the circuit closes, the latencies are kept."""
     first = health.first_token_ms
     if first_token_ms is not None:
@@ -70,7 +68,7 @@ def after_answer(
     return ModelHealth(first_token_ms=first, total_ms=(*health.total_ms, total_ms)[-SAMPLES:])
 
 
-def after_failure(health: ModelHealth, kind: FailureKind, now_s: float) -> ModelHealth:
+def after_failure(health: ModelHealth, kind: FailureKind, *, now_s: float) -> ModelHealth:
     """Health after a Failure of this kind."""
     if kind is FailureKind.MODEL_UNAVAILABLE:
         return replace(health, unavailable_since_s=now_s)

@@ -21,7 +21,7 @@ _ZERO = Decimal(0)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def rates_at(prices: Prices, prompt_tokens: int, moment: datetime) -> Rates:
+def rates_at(prices: Prices, prompt_tokens: int, *, moment: datetime) -> Rates:
     """The rates in force for a prompt of this size at this moment (aware, UTC)."""
     for override in prices.overrides:
         if _exceeds(override, prompt_tokens) and _covers(override, moment):
@@ -39,9 +39,7 @@ def dearest_rates(prices: Prices, prompt_tokens: int) -> Rates:
     return Rates(prompt=prompt, completion=completion, request=request or None)
 
 
-def bound_nanos(
-    prices: Prices, *, prompt_tokens: int, max_tokens: int, headroom: Decimal
-) -> int:
+def bound_nanos(prices: Prices, *, prompt_tokens: int, max_tokens: int, headroom: Decimal) -> int:
     """The most one Attempt can cost under the price cap that goes out with it."""
     rates = dearest_rates(prices, prompt_tokens)
     return rates_nanos(
@@ -67,11 +65,11 @@ def price_cap(prices: Prices, *, prompt_tokens: int, headroom: Decimal) -> Price
     )
 
 
-def reckoned_nanos(prices: Prices, usage: Usage, moment: datetime) -> int | None:
+def reckoned_nanos(prices: Prices, usage: Usage, *, moment: datetime) -> int | None:
     """What this usage should have cost; None where the counts are not known."""
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
-    rates = rates_at(prices, usage.prompt_tokens, moment)
+    rates = rates_at(prices, usage.prompt_tokens, moment=moment)
     cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
     usd = rates.prompt * (usage.prompt_tokens - cached)
     usd += (rates.prompt if rates.cache_read is None else rates.cache_read) * cached

@@ -35,7 +35,7 @@ class Question:
 
 
 def judge(
-    model_id: str, model: Model | None, health: ModelHealth, question: Question
+    model_id: str, model: Model | None, *, health: ModelHealth, question: Question
 ) -> NotReady | None:
     """The verdict for a model whose upstream's listing is known; None: Ready."""
     if model is None:
@@ -46,12 +46,12 @@ def judge(
         or _wrong_output(model)
         or _price(model, question)
         or _window(model, question)
-        or _quota(model, health, question)
-        or cooling_down(model_id, health, question.now.timestamp())
+        or _quota(model, health, question=question)
+        or cooling_down(model_id, health, now_s=question.now.timestamp())
     )
 
 
-def cooling_down(model_id: str, health: ModelHealth, now_s: float) -> NotReady | None:
+def cooling_down(model_id: str, health: ModelHealth, *, now_s: float) -> NotReady | None:
     """The verdict of the circuit alone, which also stands where no listing is known."""
     if not health.is_open(now_s):
         return None
@@ -115,7 +115,7 @@ def _window(model: Model, question: Question) -> NotReady | None:
     )
 
 
-def _quota(model: Model, health: ModelHealth, question: Question) -> NotReady | None:
+def _quota(model: Model, health: ModelHealth, *, question: Question) -> NotReady | None:
     now_s = question.now.timestamp()
     if health.is_resting(now_s):
         until_s = health.rests_until_s

@@ -24,7 +24,7 @@ class HopelessError(StoreError):
 class Committer:
     """Used by one thread. Connects with the first Batch."""
 
-    def __init__(self, engine: Engine, path: Path, owner: Owner) -> None:
+    def __init__(self, engine: Engine, path: Path, *, owner: Owner) -> None:
         self._engine = engine
         self._path = path
         self._owner = owner

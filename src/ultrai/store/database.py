@@ -35,7 +35,7 @@ class Database:
         self.path = path
         self._inline = inline
         self._owners = path.with_name(f"{path.name}-owners")
-        committer = Committer(engine, path, Owner(self._owners))
+        committer = Committer(engine, path, owner=Owner(self._owners))
         self.writer = Writer(committer, path, inline=inline)
 
     async def read(self, query: Callable[[], _Result]) -> _Result:

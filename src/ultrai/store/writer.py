@@ -206,6 +206,8 @@ class Writer:
         if everything:
             self._lazy_due = None
         error = self._commit(everything=everything)
+        if error is not None and waiters:
+            self._backlog.take_lost()  # they are told now; the next must not hear it again
         for waiter in waiters:
             waiter.error = error or waiter.error
         self._untold = None if waiters else error

@@ -1,6 +1,6 @@
 """Fakes of the ports, shipped to users: a scripted upstream, virtual time, a history in memory.
 
-    from ultrai.testing import ScriptedUpstream, Script, run_in_virtual_time
+from ultrai.testing import ScriptedUpstream, Script, run_in_virtual_time
 """
 
 from ultrai.testing.fakes import FixedClock, MemoryHistory, Script, ScriptedUpstream

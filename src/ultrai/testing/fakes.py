@@ -67,7 +67,7 @@ class ScriptedUpstream:
         self.active += 1
         self.most_active = max(self.most_active, self.active)
         try:
-            return await self._perform(self._next(request.model), request, observer)
+            return await self._perform(self._next(request.model), request, observer=observer)
         finally:
             self.active -= 1
 
@@ -98,7 +98,7 @@ class ScriptedUpstream:
         return steps.pop(0) if len(steps) > 1 else steps[0]
 
     async def _perform(
-        self, script: Script, request: AttemptRequest, observer: Observer
+        self, script: Script, request: AttemptRequest, *, observer: Observer
     ) -> Received:
         await asyncio.sleep(script.head_s)
         spoken = script.text if script.failure is None or script.first_s else ""
@@ -170,9 +170,7 @@ class MemoryHistory:
             self._on_flush()
         self.flushed = len(self.events)
 
-    async def list_runs(
-        self, *, limit: int, containing: str | None = None
-    ) -> Sequence[RunSummary]:
+    async def list_runs(self, *, limit: int, containing: str | None = None) -> Sequence[RunSummary]:
         """Newest first."""
         found = []
         for run_id in dict.fromkeys(event.run_id for event in reversed(self.events)):
@@ -181,9 +179,13 @@ class MemoryHistory:
             if containing is None or containing in prompt:
                 found.append(
                     RunSummary(
-                        report.id, report.created_at, report.status, report.cocktail,
-                        report.cost_nanos, prompt,
-                    )  # fmt: skip
+                        id=report.id,
+                        created_at=report.created_at,
+                        status=report.status,
+                        cocktail=report.cocktail,
+                        cost_nanos=report.cost_nanos,
+                        prompt=prompt,
+                    )
                 )
         return found[:limit]
 

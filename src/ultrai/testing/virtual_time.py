@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -23,9 +23,7 @@ class _JumpingSelector(selectors.SelectSelector):
         super().__init__()
         self.now_s = START_S
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Jump to the next timer; nothing is ever readable."""
         if timeout is None:
             message = "deadlock on virtual time: every task waits and no timer is set"
@@ -33,10 +31,6 @@ class _JumpingSelector(selectors.SelectSelector):
         if timeout > 0:
             self.now_s += timeout
         return []
-
-    def get_map(self) -> Mapping[object, selectors.SelectorKey]:  # type: ignore[override]
-        """What is registered: the loop's own wake-up pipe, which is never written to."""
-        return super().get_map()
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):

@@ -32,7 +32,14 @@ KEY = "sk-or-v1-canary-0123456789abcdef"
 
 def test_a_secret_shows_itself_nowhere() -> None:
     secret = Secret(KEY)
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r}", repr([secret]), repr({"k": secret})]
+    shown = [
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret!r}",
+        repr([secret]),
+        repr({"k": secret}),
+    ]
     assert not any(KEY in text for text in shown)
     with pytest.raises(TypeError):
         pickle.dumps(secret)

@@ -41,7 +41,7 @@ failures = st.builds(
 
 @given(failures, situations)
 def test_no_decision_breaks_a_bound(failure: Failure, situation: Situation) -> None:
-    decision = decide(failure, situation, Backoff())
+    decision = decide(failure, situation, backoff=Backoff())
     if decision.remedy is Remedy.RETRY:
         assert situation.attempts < situation.max_attempts
         assert decision.wait_s < situation.time_left_s or decision.wait_s == 0
@@ -60,12 +60,14 @@ def test_an_empty_answer_is_never_retried_with_the_same_max_tokens(
 ) -> None:
     if failure.kind is not FailureKind.EMPTY_ANSWER:
         return
-    decision = decide(failure, situation, Backoff())
+    decision = decide(failure, situation, backoff=Backoff())
     assert decision.remedy is not Remedy.RETRY or decision.max_tokens is not None
 
 
 @given(st.integers(1, 50), st.floats(0, 0.999))
-def test_full_jitter_stays_between_nothing_and_the_bound(failures_in_row: int, chance: float) -> None:
+def test_full_jitter_stays_between_nothing_and_the_bound(
+    failures_in_row: int, chance: float
+) -> None:
     backoff = Backoff(base_s=0.5, cap_s=8)
     wait_s = backoff.wait_s(failures_in_row, chance=chance)
     assert 0 <= wait_s <= backoff.bound_s(failures_in_row) <= 8

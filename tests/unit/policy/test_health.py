@@ -22,7 +22,7 @@ DEAD = FailureKind.UPSTREAM_ERROR
 def failing(times: int, now_s: float = 0.0) -> ModelHealth:
     health = ModelHealth()
     for _ in range(times):
-        health = after_failure(health, DEAD, now_s)
+        health = after_failure(health, DEAD, now_s=now_s)
     return health
 
 
@@ -40,7 +40,7 @@ def test_a_failed_probe_opens_it_for_twice_as_long_up_to_the_cap() -> None:
         assert health.open_until_s is not None
         waits.append(health.open_until_s - now_s)
         now_s = health.open_until_s
-        health = after_failure(health, DEAD, now_s)
+        health = after_failure(health, DEAD, now_s=now_s)
     assert waits[:3] == [COOL_DOWN_S, 2 * COOL_DOWN_S, 4 * COOL_DOWN_S]
     assert max(waits) == COOL_DOWN_CAP_S
 
@@ -56,7 +56,7 @@ def test_an_answer_closes_it() -> None:
 )
 def test_a_failure_that_is_not_the_models_fault_changes_nothing(kind: FailureKind) -> None:
     health = ModelHealth()
-    assert after_failure(health, kind, 0) is health
+    assert after_failure(health, kind, now_s=0) is health
 
 
 def test_only_the_latest_samples_are_kept() -> None:

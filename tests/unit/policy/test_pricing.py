@@ -38,7 +38,7 @@ def test_the_bound_covers_every_usage_within_it(
 ) -> None:
     bound = bound_nanos(price, prompt_tokens=prompt, max_tokens=most, headroom=Decimal(1))
     used = Usage(data.draw(st.integers(0, prompt)), data.draw(st.integers(0, most)), 0, 0)
-    actual = reckoned_nanos(price, used, moment)
+    actual = reckoned_nanos(price, used, moment=moment)
     assert actual is not None
     assert actual <= bound
 
@@ -47,33 +47,36 @@ def test_an_override_by_size_needs_the_size_to_be_exceeded_and_prices_the_whole_
     cheap, dear = Rates(Decimal(1), Decimal(2)), Rates(Decimal(3), Decimal(4))
     price = Prices(cheap, (PriceOverride(dear, min_prompt_tokens=100),))
     noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    assert rates_at(price, 100, noon) is cheap
-    assert rates_at(price, 101, noon) is dear
+    assert rates_at(price, 100, moment=noon) is cheap
+    assert rates_at(price, 101, moment=noon) is dear
 
 
 def test_an_override_by_time_may_wrap_midnight_and_ends_before_its_end() -> None:
     day, night = Rates(Decimal(3), Decimal(3)), Rates(Decimal(1), Decimal(1))
     price = Prices(day, (PriceOverride(night, utc_start=2200, utc_end=600),))
-    at = {hour: rates_at(price, 1, datetime(2026, 11, 23, hour, tzinfo=UTC)) for hour in (5, 6, 21, 22)}
+    at = {
+        hour: rates_at(price, 1, moment=datetime(2026, 11, 23, hour, tzinfo=UTC))
+        for hour in (5, 6, 21, 22)
+    }
     assert at == {5: night, 6: day, 21: day, 22: night}
 
 
 def test_an_override_by_day_holds_on_that_day_alone() -> None:
     day, monday = Rates(Decimal(3), Decimal(3)), Rates(Decimal(1), Decimal(1))
     price = Prices(day, (PriceOverride(monday, utc_days=("mon",)),))
-    assert rates_at(price, 1, datetime(2026, 11, 23, tzinfo=UTC)) is monday
-    assert rates_at(price, 1, datetime(2026, 11, 24, tzinfo=UTC)) is day
+    assert rates_at(price, 1, moment=datetime(2026, 11, 23, tzinfo=UTC)) is monday
+    assert rates_at(price, 1, moment=datetime(2026, 11, 24, tzinfo=UTC)) is day
 
 
 def test_cached_tokens_are_reckoned_at_their_own_price() -> None:
     price = Prices(Rates(Decimal("0.00001"), Decimal(0), cache_read=Decimal("0.000001")))
     moment = datetime(2026, 11, 23, tzinfo=UTC)
-    assert reckoned_nanos(price, Usage(100, 0, 0, 90), moment) == 100_000 + 90_000
+    assert reckoned_nanos(price, Usage(100, 0, 0, 90), moment=moment) == 100_000 + 90_000
 
 
 def test_usage_that_is_not_known_is_not_reckoned() -> None:
     price = Prices(Rates(Decimal(1), Decimal(1)))
-    assert reckoned_nanos(price, Usage(5, None), datetime(2026, 1, 1, tzinfo=UTC)) is None
+    assert reckoned_nanos(price, Usage(5, None), moment=datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
 def test_the_cap_that_goes_out_is_the_price_with_its_headroom_per_million() -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+from tests.unit.store.stories import Teller, whole_run
+
 from ultrai.domain.event import EventType
 from ultrai.domain.outcome import Cost, CostState, Failure, FailureKind
 from ultrai.store.backlog import DELTA_CAP, Backlog
 from ultrai.store.encoding import decode_events
-
-from tests.unit.store.stories import Teller, whole_run
 
 T = EventType
 
@@ -13,7 +13,9 @@ T = EventType
 def rows_of(backlog: Backlog, *, everything: bool = False):
     rows = backlog.collect(everything=everything).events
     backlog.written()
-    return [(row["first_seq"], row["last_seq"], list(decode_events(row["payload"]))) for row in rows]
+    return [
+        (row["first_seq"], row["last_seq"], list(decode_events(row["payload"]))) for row in rows
+    ]
 
 
 def begun(teller: Teller) -> Backlog:

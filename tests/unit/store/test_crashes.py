@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.unit.store.stories import whole_run
+
 from ultrai.domain.report import RunStatus, SlotState
 from ultrai.store.database import open_database
 from ultrai.store.history import SqlHistory
@@ -131,8 +133,6 @@ def test_the_proof_of_life_of_a_dead_process_is_swept_away_by_the_next(path):
 
     with open_database(path) as database:
         history = SqlHistory(database)
-        from tests.unit.store.stories import whole_run
-
         history.append(whole_run("run_2"))
         asyncio.run(history.flush())
         [ours] = owners.iterdir()

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
+
 from ultrai.domain.errors import StoreError
 from ultrai.store import schema
 from ultrai.store.database import open_database
@@ -63,7 +64,8 @@ def test_opening_a_current_database_imports_no_alembic(path):
         "from ultrai.store.database import open_database;"
         "open_database(Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", program, path, *sys.path]).returncode == 0
+    command = [sys.executable, "-c", program, path, *sys.path]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_a_newer_database_is_refused_in_one_line_and_left_alone(path):
@@ -110,7 +112,7 @@ def test_a_damaged_database_is_named_and_left_alone(path):
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     before = path.read_bytes()
 
-    with pytest.raises(StoreError, match="ultrai.db cannot be used"):
+    with pytest.raises(StoreError, match=r"ultrai\.db cannot be used"):
         open_database(path)
 
     assert path.read_bytes() == before

@@ -7,13 +7,13 @@ import itertools
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.store.stories import Teller, folded, runs, whole_run
+
 from ultrai.domain.errors import NotFound, StoreError, UsageError
 from ultrai.domain.event import Event, EventType
 from ultrai.domain.report import RunStatus, SlotState
 from ultrai.store.database import open_database
 from ultrai.store.history import SqlHistory
-
-from tests.unit.store.stories import Teller, folded, runs, whole_run
 
 T = EventType
 FRESH = itertools.count()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+
 from ultrai.engine import ports
 from ultrai.store.health import SqlHealthMemory
 from ultrai.store.history import SqlHistory

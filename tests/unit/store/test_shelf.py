@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+
 from ultrai.domain.catalog import Model, PriceOverride, Prices, Rates, Reasoning, Snapshot
 from ultrai.store.shelf import FileShelf
 

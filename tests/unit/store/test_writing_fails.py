@@ -8,13 +8,13 @@ import threading
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
+from tests.unit.store.stories import Teller, whole_run
+
 from ultrai.domain.errors import StoreError
 from ultrai.domain.event import EventType
 from ultrai.store.database import open_database
 from ultrai.store.history import SqlHistory
 from ultrai.store.writer import Writer
-
-from tests.unit.store.stories import Teller, whole_run
 
 
 def long_run(run_id: str, size: int = 500_000):
@@ -123,7 +123,9 @@ def test_events_that_cannot_be_encoded_are_an_error_and_do_not_stop_later_runs(h
     async def work():
         teller = Teller("run_1")
         teller.begin()
-        teller.tell(EventType.NOTICE, facts={("no", "key"): 1})
+        endless: list[object] = []
+        endless.append(endless)
+        teller.tell(EventType.NOTICE, facts={"endless": endless})
         history.append(teller.events)
         with pytest.raises(StoreError):
             await history.flush()

@@ -9,6 +9,9 @@ from ultrai.cli.render.safety import one_line
 from ultrai.domain.money import NANOS_PER_USD, format_usd
 from ultrai.domain.outcome import Cost, CostState, Failure
 
+FIRST_REFUSAL = 400
+"""The least HTTP status that says no."""
+
 _CENT = NANOS_PER_USD // 100
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
@@ -79,9 +82,10 @@ def short_names(ids: Sequence[str]) -> dict[str, str]:
 
 
 def failure_cause(failure: Failure) -> str:
-    """`rate limited (429)`: the kind in words and the status, if there was one."""
+    """`rate limited (429)`: the kind in words, and the status where that was a refusal."""
     words = failure.kind.value.replace("_", " ")
-    return f"{words} ({failure.status})" if failure.status else words
+    is_refusal = failure.status is not None and failure.status >= FIRST_REFUSAL
+    return f"{words} ({failure.status})" if is_refusal else words
 
 
 def failure_line(failure: Failure) -> str:

@@ -13,7 +13,11 @@ from ultrai.domain.event import Event, EventType
 from ultrai.domain.notice import NoticeCode
 
 # The heading, the line under an answer and the strip say these already.
-_SHOWN_IN_PLACE = (NoticeCode.FALLBACK_USED, NoticeCode.ANSWER_TRUNCATED)
+_SHOWN_IN_PLACE = (
+    NoticeCode.FALLBACK_USED,
+    NoticeCode.ANSWER_TRUNCATED,
+    NoticeCode.STOPPED_WAITING,
+)
 
 
 class Remarks:

@@ -8,6 +8,7 @@ from ultrai.cli.render.board import Board, Seat, SeatState
 from ultrai.cli.render.cells import cell_length
 from ultrai.cli.render.palette import PLAIN, Style
 from ultrai.cli.render.phrases import (
+    FIRST_REFUSAL,
     bracket,
     clock,
     cost_words,
@@ -18,7 +19,6 @@ from ultrai.cli.render.safety import one_line
 from ultrai.cli.render.table import Cell, Column, Line, lay_out
 
 _SECOND_MS = 1000
-_FIRST_REFUSAL = 400
 _COLUMNS = (
     Column("", "right"),
     Column(""),
@@ -92,5 +92,5 @@ def _who(seat: Seat, names: Mapping[str, str]) -> str:
     if seat.failure is None or seat.state is SeatState.DONE or not is_odd:
         return who
     status = seat.failure.status
-    is_refusal = status is not None and status >= _FIRST_REFUSAL
+    is_refusal = status is not None and status >= FIRST_REFUSAL
     return f"{who} ({status if is_refusal else seat.failure.kind.value.replace('_', ' ')})"

@@ -1,7 +1,7 @@
 """The status strip: a few lines at the bottom of a terminal that are drawn over, and nothing else.
 
-Theory of operation. The strip is always the last thing on the screen and the cursor rests at its
-end. Text for the scrollback is written by taking the strip away (erasing row by row, upwards),
+Theory of operation. The strip is always the last thing on the screen; the cursor rests on its last
+line. Text for the scrollback is written by taking the strip away (erasing row by row, upwards),
 writing, and drawing it again, in one write to each stream. Lines
 are cut one cell short of the width, so that no terminal breaks them; when a window has become
 narrower since, the rows that they now take are counted anew, as terminals that reflow show them.
@@ -58,7 +58,7 @@ class Strip:
         self._drawn = []
 
     def close(self) -> None:
-        """Take the strip away; the cursor stands where its first line stood."""
+        """Take the strip away; the cursor stands where it began."""
         self._screen.write(self._away())
         self._drawn = []
 
@@ -75,13 +75,14 @@ class Strip:
         if not self._drawn:
             return ""
         columns = max(1, self._screen.size()[0])
-        rows = sum(max(1, -(-cell_length(line) // columns)) for line in self._drawn)
+        above = sum(max(1, -(-cell_length(line) // columns)) for line in self._drawn[:-1])
         # Row by row: tmux moves a screen that is erased as a whole into its scrollback.
-        return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (rows - 1)
+        return "\r\x1b[2K\x1b[J" + "\x1b[1A\x1b[2K" * above
 
     def _painted(self, lines: Sequence[Line]) -> str:
         palette = self._screen.palette
-        return "\n".join(paint_line(line, palette) for line in lines)
+        # Back to the first column: a key that the terminal echoes (`^C`) must not start a new row.
+        return "\n".join(paint_line(line, palette) for line in lines) + "\r"
 
 
 def paint_line(line: Line, palette: Palette) -> str:

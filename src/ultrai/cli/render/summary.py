@@ -113,10 +113,9 @@ def _row(slot: SlotReport, names: Mapping[str, str]) -> Sequence[Cell]:
 
 
 def _asked(slot: SlotReport) -> str:
-    tried = [a.model for a in slot.attempts if a.model != slot.primary]
-    others = list(dict.fromkeys(tried))
+    others = len({attempt.model for attempt in slot.attempts}) - 1
     primary = one_line(slot.primary)
-    return f"{primary} (and {count(len(others), 'backup')})" if others else primary
+    return f"{primary} (and {count(others, 'backup')})" if others > 0 else primary
 
 
 def _why(slot: SlotReport) -> str:

@@ -88,8 +88,6 @@ class Transcript:
             elif report.status is RunStatus.INTERRUPTED and seat.text and not seat.shown:
                 self._print_rule(f"{seat.title} (incomplete)")
                 self._print_body(seat.text)
-        if not self._fresh:
-            self._write("\n")
 
     def _started(self, event: Event) -> None:
         seat = self._seat(event)

@@ -116,7 +116,7 @@ class View:
         self._say_held()
         self.close()
         if self._strip is not None and not self._manner.is_machine_readable:
-            self._write_lines(summary_table(report, width=self._error.width))
+            self._write_lines([(), *summary_table(report, width=self._error.width)])
         self._write_wrapped(unanswered_lines(report), Style.BAD)
         if self._manner.is_machine_readable and self._strip is None:
             return
