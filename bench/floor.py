@@ -23,10 +23,11 @@ import aiohttp
 import msgspec
 
 from questions import KEY, Question
+from ultrai import __version__
 
 HEADERS = {
     "Accept-Encoding": "identity",
-    "User-Agent": "ultrai",
+    "User-Agent": f"ultrai/{__version__}",
     "HTTP-Referer": "https://github.com/ultrai-project/ultrai",
     "X-OpenRouter-Title": "UltrAI",
     "Authorization": f"Bearer {KEY}",

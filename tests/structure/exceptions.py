@@ -28,6 +28,8 @@ MANY_PARAMETERS: Mapping[str, str] = {
 MANY_POSITIONS: Mapping[str, str] = {
     "ultrai/cli/question.py::Dollars.convert": "click calls it with three",
     "ultrai/cli/question.py::FiniteRange.convert": "click calls it with three",
+    "ultrai/cli/wishes.py::_wish_config": "click calls a callback with three",
+    "ultrai/cli/wishes.py::_wish_debug": "click calls a callback with three",
 }
 
 # Where a forbidden name may be used: rule -> path (a folder ends in a slash) -> why there.

@@ -1,4 +1,4 @@
-"""A screen for renderers, golden files, and the command line as a subprocess against a simulator."""
+"""A screen for renderers, golden files, and `ultrai` as a process against a simulator."""
 
 from __future__ import annotations
 

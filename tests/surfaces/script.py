@@ -8,7 +8,16 @@ from dataclasses import replace
 from ultrai.domain.event import Event, EventType
 from ultrai.domain.fold import ReportFold
 from ultrai.domain.notice import Notice, NoticeCode
-from ultrai.domain.outcome import Answer, Cost, CostState, Failure, FailureKind, Phase, Remedy, Usage
+from ultrai.domain.outcome import (
+    Answer,
+    Cost,
+    CostState,
+    Failure,
+    FailureKind,
+    Phase,
+    Remedy,
+    Usage,
+)
 from ultrai.domain.report import Report
 
 RUN_ID = "run_01JD0000000000000000000000"
@@ -188,7 +197,9 @@ def degraded_run() -> Script:
     script.at(1100).think(1, "hm")
     script.at(1300).first(1).text(1, "It is a vector ")
     script.at(2300).ask(2).fail(2, gemini, rate_limited()).give_up(2, rate_limited())
-    script.at(2500).text(1, "in a plane.").answer(1, "deepseek/deepseek-r1", "It is a vector in a plane.")
+    script.at(2500).text(1, "in a plane.").answer(
+        1, "deepseek/deepseek-r1", "It is a vector in a plane."
+    )
     return script.end("degraded")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +39,7 @@ def test_nothing_that_moves_a_cursor_comes_through_however_text_is_cut(
 ) -> None:
     cleaner = Cleaner()
     places = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
-    pieces = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(places)]
     shown = "".join(cleaner.feed(piece) for piece in pieces) + cleaner.flush()
     assert not set(shown) & set("\x1b\x9b\r\x07\u202e")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tests.surfaces.conftest import Screen
 from tests.surfaces.script import Script, cut_stream, degraded_run, rate_limited
+
 from ultrai.cli.render.view import Manner, View
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import Remedy

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.surfaces.conftest import SOURCES, Shell
 
-from tests.surfaces.conftest import Shell
 from ultrai.cli.app import COMMANDS, LATER, run
 
 Capture = pytest.CaptureFixture[str]
@@ -126,7 +127,11 @@ def test_help_and_version_load_nothing_heavy() -> None:
     )
     for flag in ("--help", "--version"):
         done = subprocess.run(
-            [sys.executable, "-c", code, flag], capture_output=True, text=True, check=False
+            [sys.executable, "-c", code, flag],
+            env={**os.environ, "PYTHONPATH": str(SOURCES)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.stderr == ""
         assert done.returncode == 0

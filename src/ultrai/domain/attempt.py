@@ -13,7 +13,8 @@ class Timers:
     """How long each stage of an Attempt may take, in seconds.
 
     `liveness_s` bounds silence of any kind (comments and empty frames count as life).
-    `first_text_s` and `text_stall_s` bound the wait for text or reasoning; keep-alive comments do not reset them.
+    `first_text_s` and `text_stall_s` bound the wait for text or reasoning; keep-alive comments do
+    not reset them.
     """
 
     connect_s: float = 10.0

@@ -20,7 +20,7 @@ class NotReadyReason(StrEnum):
     COOLING_DOWN = "cooling_down"
     QUOTA_EXHAUSTED = "quota_exhausted"
     NO_TEXT_OUTPUT = "no_text_output"
-    NO_UPSTREAM = "no_upstream"
+    NO_KEY = "no_key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,17 +312,16 @@ class AttemptRoom:
     def _remember(
         self, attempt: Try, received: Received, *, witness: Witness, times: tuple[float, int]
     ) -> None:
-        started_s, elapsed_ms = times
-        health = self._bench.rooms.health
-        model = attempt.candidate.model
+        """Keep the latencies of an Answer; what a Failure says of the model, the slot judges."""
         if received.failure is not None:
-            now_s = self._bench.rooms.clock.now().timestamp()
-            health.failed(model, received.failure.kind, now_s=now_s)
             return
+        started_s, elapsed_ms = times
         first_ms = None
         if witness.first_token_s is not None:
             first_ms = int((witness.first_token_s - started_s) * 1000)
-        health.answered(model, first_token_ms=first_ms, total_ms=elapsed_ms)
+        self._bench.rooms.health.answered(
+            attempt.candidate.model, first_token_ms=first_ms, total_ms=elapsed_ms
+        )
 
     def _refused(self, refusal: Refusal, entry: Entry) -> Failure:
         if refusal is Refusal.QUEUE_FULL:

@@ -230,7 +230,7 @@ class Desk:
         lacking = [
             c
             for c in candidates
-            if c.not_ready is not None and c.not_ready.reason is NotReadyReason.NO_UPSTREAM
+            if c.not_ready is not None and c.not_ready.reason is NotReadyReason.NO_KEY
         ]
         if lacking and not any(c.is_ready for c in candidates):
             hint = (self._house.keyless or {}).get(lacking[0].upstream, "")

@@ -199,7 +199,7 @@ class _Planner:
         upstream = world.upstream_of(model_id)
         max_tokens = self._query.sampling.max_tokens
         if upstream in world.keyless:
-            verdict = NotReady(NotReadyReason.NO_UPSTREAM, f"no key is set for {upstream}")
+            verdict = NotReady(NotReadyReason.NO_KEY, f"no key is set for {upstream}")
             return PlannedCandidate(model_id, upstream, "", max_tokens, verdict)
         if not world.catalog.knows(upstream):
             cooling = cooling_down(model_id, world.health[model_id], now_s=world.now.timestamp())

@@ -300,13 +300,17 @@ class SlotRoom:
 
     def _note(self, candidate: PlannedCandidate, failure: Failure, *, decision: Decision) -> None:
         """Tell the rest of the process what a failure means beyond this Attempt."""
-        gate = self._bench.rooms.gate
+        rooms = self._bench.rooms
+        gate = rooms.gate
         loop = asyncio.get_running_loop()
+        if decision.remedy is not Remedy.RETRY:
+            # The tries of one Slot are one observation: three quick ones are no three witnesses.
+            rooms.health.failed(candidate.model, failure.kind, now_s=rooms.clock.now().timestamp())
         if failure.kind is FailureKind.RATE_LIMITED and failure.status is not None:
             pause_s = failure.retry_after_s or decision.wait_s
             gate.pause(candidate.model, loop.time() + pause_s)
         elif failure.kind is FailureKind.QUOTA_EXHAUSTED and failure.resets_at_ms is not None:
-            self._bench.rooms.health.rest(candidate.model, failure.resets_at_ms / 1000)
+            rooms.health.rest(candidate.model, failure.resets_at_ms / 1000)
         elif decision.remedy is Remedy.STOP_UPSTREAM:
             self._panel.stop_upstream(candidate.upstream, failure)
 

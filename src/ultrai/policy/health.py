@@ -1,9 +1,10 @@
 """Health: what recent Attempts say of a model, as an immutable value.
 
-The circuit: `FAILURES_TO_OPEN` blameworthy Failures in a row open it for `COOL_DOWN_S`, doubled
-with each opening up to `COOL_DOWN_CAP_S`. When that time is over it is half-open: one probe is let
-through, and its outcome closes or re-opens the circuit. A failure that says nothing about the model
-(a bad request, our own budget) changes nothing.
+The circuit: `FAILURES_TO_OPEN` blameworthy Failures in a row, each the last word of some Slot on
+the model, open it for `COOL_DOWN_S`, doubled with each opening up to `COOL_DOWN_CAP_S`. When that
+time is over it is half-open: the next Attempt is a probe, and its outcome closes or re-opens the
+circuit. A failure that says nothing about the model (a bad request, our own budget) changes
+nothing.
 
 Latencies are the last `SAMPLES` measurements, so that percentiles follow the present. All stamps
 are Unix seconds, passed in: this module has no clock.

@@ -53,7 +53,7 @@ class FileShelf:
         """The listing kept last; None if there is none, or none that can be read."""
         return await self._run(lambda: self._load(self._path(upstream)))
 
-    async def save(self, upstream: str, models: Sequence[Model], fetched_at: datetime) -> None:
+    async def save(self, upstream: str, models: Sequence[Model], *, fetched_at: datetime) -> None:
         """Keep this listing. A disk that refuses it is no error: it will be fetched again."""
         listing = _Listing(FORMAT, fetched_at, list(models))
         await self._run(lambda: self._save(self._path(upstream), listing))

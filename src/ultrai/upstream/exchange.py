@@ -5,8 +5,9 @@ timer, a cap) supplies the Failure that applies *if the answer had not been fini
 `_conclude` puts the two together. So an answer whose finish reason has been seen survives every
 mishap that follows it, and a status that has been seen decides, however its body ends.
 
-The head may take `headers_s`; without streaming some upstreams send it only with the whole answer,
-so there `first_text_s` is added.
+A connection may take `connect_s` (address, TCP, TLS and proxy together). Then the head may take
+`headers_s`; without streaming some upstreams send it only with the whole answer, so there
+`first_text_s` is added.
 
 It does not know prices, other Attempts, or what follows from a Failure.
 """
@@ -26,6 +27,7 @@ from ultrai.domain.outcome import Failure, FailureKind, Phase, Received
 from ultrai.upstream.classify import classify_status
 from ultrai.upstream.complaint import Complaint, read_body
 from ultrai.upstream.config import UpstreamConfig
+from ultrai.upstream.departure import DepartingBody
 from ultrai.upstream.hints import Circumstances
 from ultrai.upstream.incoming import Incoming, Observer
 from ultrai.upstream.judgement import judge, phase_of
@@ -39,7 +41,7 @@ from ultrai.upstream.wirelog import WireLog
 from ultrai.upstream.words import keepable
 
 _PATH: Final = "/chat/completions"
-_FOREVER_S: Final = float("inf")
+_OWN_TIMERS: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None)
 _GOOD: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
 
@@ -63,12 +65,11 @@ class Exchange:
         self._now = now
         self._log = WireLog(config)
         self._incoming: Incoming | None = None
-        self._sent = True
+        self._body: DepartingBody | None = None
 
     async def run(self) -> Received:
         """Make the request. Only a cancellation from outside raises."""
         if not is_usable_key(self._config):
-            self._sent = False
             words = "the key holds characters that no HTTP header may carry; nothing was sent"
             return self._conclude(Failure(FailureKind.AUTH, words))
         try:
@@ -80,17 +81,10 @@ class Exchange:
 
     async def _exchange(self, watchdog: Watchdog) -> Failure:
         """Send and read; the Failure is what it is if the answer was not finished."""
-        timers = self._request.timers
-        patience_s = timers.headers_s
-        if not self._request.stream:
-            patience_s += timers.first_text_s
-        watchdog.enter("response head", patience_s)
         try:
-            response = await self._post()
+            response = await self._post(watchdog)
         except TRANSPORT_ERRORS as error:
-            mishap = before_head(error, connect_s=timers.connect_s)
-            self._sent = mishap.sent
-            return mishap.failure
+            return before_head(error)
         try:
             self._incoming = incoming = Incoming(
                 response,
@@ -109,23 +103,24 @@ class Exchange:
             # A body read to its end has given its connection back; any other is cut off here.
             response.close()
 
-    async def _post(self) -> aiohttp.ClientResponse:
+    async def _post(self, watchdog: Watchdog) -> aiohttp.ClientResponse:
+        timers = self._request.timers
+        head_s = timers.headers_s
+        if not self._request.stream:
+            head_s += timers.first_text_s
         body = request_body(self._config, self._request)
-        accept = "text/event-stream" if self._request.stream else "application/json"
-        headers = request_headers(self._config, accept)
-        headers["Content-Type"] = "application/json"
+        self._body = DepartingBody(body, lambda: watchdog.enter("response head", head_s))
         url = self._config.url(_PATH)
         self._log.sent(f"POST {url} {self._request.model} ({len(body)} bytes)")
-        timeout = aiohttp.ClientTimeout(
-            total=None, connect=self._request.timers.connect_s, ceil_threshold=_FOREVER_S
-        )
+        watchdog.enter("connection", timers.connect_s)
+        accept = "text/event-stream" if self._request.stream else "application/json"
         return await self._session.post(
             url,
-            data=body,
-            headers=headers,
+            data=self._body,
+            headers=request_headers(self._config, accept),
             proxy=self._config.proxy,
             allow_redirects=False,
-            timeout=timeout,
+            timeout=_OWN_TIMERS,
         )
 
     def _conclude(self, otherwise: Failure) -> Received:
@@ -166,7 +161,7 @@ class Exchange:
             answer=answer,
             failure=failure,
             generation_id=generation_id,
-            sent=self._sent,
+            sent=self._body is not None and self._body.has_departed,
             streamed=incoming is not None and incoming.kind is BodyKind.STREAM,
         )
 

@@ -113,7 +113,7 @@ class Lookup:
             if isinstance(error, aiohttp.ConnectionTimeoutError):
                 words = f"no connection within {min(self._connect_s, self._total_s):g} s"
             return Failure(FailureKind.TIMEOUT, words)
-        return before_head(error, connect_s=self._connect_s).failure
+        return before_head(error)
 
     def _unavailable(self, failure: Failure) -> UpstreamUnavailable:
         words = FragmentMasker(self._config.key).mask(failure.message)

@@ -1,15 +1,9 @@
-"""Transport errors -> Failure, and whether the request can have left us.
-
-Only what provably happened before the first byte of the request counts as not sent: no address, no
-connection, no TLS, a proxy that refused to connect. Everything else may have been received, worked
-on and billed.
-"""
+"""Transport errors -> what happened, in the words of a person."""
 
 from __future__ import annotations
 
 import ssl
 import zlib
-from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -31,37 +25,20 @@ TRANSPORT_ERRORS: Final = (
 READ_ERRORS: Final = (*TRANSPORT_ERRORS, RuntimeError)  # a closed StreamReader raises RuntimeError
 
 
-@dataclass(frozen=True, slots=True)
-class Mishap:
-    """What became of a request that got no response head. `sent` is False when provably not."""
-
-    failure: Failure
-    sent: bool
-
-
-def before_head(error: BaseException, *, connect_s: float) -> Mishap:
-    """A transport error before the response head."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return Mishap(Failure(FailureKind.NETWORK, one_line(_no_connection(error))), sent=False)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        message = f"no connection within {connect_s:g} s"
-        return Mishap(Failure(FailureKind.TIMEOUT, message), sent=False)
+def before_head(error: BaseException) -> Failure:
+    """The Failure that a transport error before the response head is."""
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.InvalidURL)):
+        return Failure(FailureKind.NETWORK, one_line(_no_connection(error)))
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        message = f"the proxy refused to connect: HTTP {error.status}"
-        return Mishap(Failure(FailureKind.NETWORK, message), sent=False)
-    if isinstance(error, aiohttp.InvalidURL):
-        return Mishap(Failure(FailureKind.NETWORK, "the base URL is not an address"), sent=False)
+        words = f"the proxy refused to connect: HTTP {error.status}"
+        return Failure(FailureKind.NETWORK, words)
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        message = "the connection was closed before any answer"
-        return Mishap(Failure(FailureKind.NETWORK, message), sent=True)
+        return Failure(FailureKind.NETWORK, "the connection was closed before any answer")
     if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
-        message = one_line(f"what came back is not HTTP: {error.message}")
-        return Mishap(Failure(FailureKind.BAD_RESPONSE, message), sent=True)
-    if isinstance(error, OSError):
-        message = one_line(f"the connection broke before any answer: {_reason(error)}")
-        return Mishap(Failure(FailureKind.NETWORK, message), sent=True)
-    message = one_line(f"the request failed: {_reason(error)}")
-    return Mishap(Failure(FailureKind.NETWORK, message), sent=True)
+        words = one_line(f"what came back is not HTTP: {error.message}")
+        return Failure(FailureKind.BAD_RESPONSE, words)
+    words = one_line(f"the connection broke before any answer: {_reason(error)}")
+    return Failure(FailureKind.NETWORK, words)
 
 
 def after_head(error: BaseException) -> str:
@@ -81,7 +58,9 @@ def is_undecodable(error: BaseException | None) -> bool:
     return False
 
 
-def _no_connection(error: aiohttp.ClientConnectorError) -> str:
+def _no_connection(error: aiohttp.ClientConnectorError | aiohttp.InvalidURL) -> str:
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the base URL is not an address"
     where = f"{error.host}:{error.port}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the name {error.host} cannot be resolved"

@@ -6,6 +6,7 @@ import gzip
 import json
 import ssl
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 
 import pytest
@@ -106,8 +107,10 @@ def frame(content="", finish=None, usage=None, choices=None, **rest):
 
 
 def error_frame(code, message, **top):
-    return b"data: " + json.dumps({"error": {"code": code, "message": message}, **top}).encode() + (
-        b"\n\n"
+    return (
+        b"data: "
+        + json.dumps({"error": {"code": code, "message": message}, **top}).encode()
+        + (b"\n\n")
     )
 
 
@@ -309,7 +312,7 @@ def test_the_request_carries_key_attribution_and_nothing_it_should_not():
         ):
             attribution = {"HTTP-Referer": "https://ultr.ai", "X-OpenRouter-Title": "UltrAI"}
             settings = config(server.base_url, headers=attribution, user_agent="ultrai/1.2")
-            cap = PriceCap(prompt=1, completion=2)
+            cap = PriceCap(Decimal(1), Decimal(2))
             await HttpUpstream(settings, session).send(request(price_cap=cap), Heard())
             sent["request"] = server.requests[0]
 
@@ -367,7 +370,11 @@ def error_body(code, message, **metadata):
     [
         ("400 Bad Request", error_body(400, "q is not a valid model ID"), Kind.MODEL_UNAVAILABLE),
         ("401 Unauthorized", error_body(401, "User not found."), Kind.AUTH),
-        ("402 Payment Required", error_body(402, "Insufficient credits."), Kind.INSUFFICIENT_CREDIT),
+        (
+            "402 Payment Required",
+            error_body(402, "Insufficient credits."),
+            Kind.INSUFFICIENT_CREDIT,
+        ),
         ("403 Forbidden", error_body(403, "flagged", reasons=["x"]), Kind.MODERATED),
         ("403 Forbidden", error_body(403, "Key limit exceeded (total limit)"), Kind.KEY_LIMIT),
         ("404 Not Found", error_body(404, "No endpoints found for q."), Kind.MODEL_UNAVAILABLE),
@@ -411,7 +418,9 @@ def test_waiting_times_are_read_from_headers_and_dates_are_held_against_the_serv
 
 
 def test_a_refusal_after_routing_keeps_its_generation_id():
-    received, _ = asked(answering("502 Bad Gateway", error_body(502, "x"), "X-Generation-Id: gen-9"))
+    received, _ = asked(
+        answering("502 Bad Gateway", error_body(502, "x"), "X-Generation-Id: gen-9")
+    )
     assert received.generation_id == "gen-9"
 
 
@@ -680,12 +689,38 @@ def test_a_certificate_of_an_unknown_authority_is_the_network_and_provably_not_s
 
 def test_plain_http_behind_an_https_address_is_the_network_and_provably_not_sent():
     async def run():
-        async with raw_server(answering("200 OK", whole())) as server, open_session() as session:
-            settings = config(server.base_url.replace("http:", "https:"))
+        async def serve(reader, writer):
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, open_session() as session:
+            settings = config(f"https://127.0.0.1:{port}/api/v1")
             return await HttpUpstream(settings, session).send(request(), Heard())
 
     received = asyncio.run(run())
     assert received.failure.kind is Kind.NETWORK
+    assert not received.sent
+
+
+def test_a_connection_that_does_not_come_about_in_time_is_a_timeout_and_provably_not_sent():
+    async def run():
+        async def serve(reader, writer):
+            await reader.read()  # TLS is never answered
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, open_session() as session:
+            settings = config(f"https://127.0.0.1:{port}/api/v1")
+            wanted = request(timers=timers(connect_s=SHORT))
+            return await HttpUpstream(settings, session).send(wanted, Heard())
+
+    received = asyncio.run(run())
+    assert received.failure.kind is Kind.TIMEOUT
+    assert "connection" in received.failure.message
     assert not received.sent
 
 
@@ -740,13 +775,14 @@ def test_what_is_not_http_is_a_bad_response_in_one_line(noise):
     assert "\n" not in received.failure.message
 
 
-def test_a_chunk_length_that_is_none_cuts_the_stream():
+def test_a_chunk_length_that_is_none_ends_the_stream_by_its_timer_at_the_latest():
     async def script(wire, request):
         await wire.send(head(), chunk(frame("Hel")), b"zz\r\nnonsense\r\n")
         await wire.until_left()
 
-    received, heard = asked(script)
-    assert received.failure.kind is Kind.CUT_STREAM
+    received, heard = asked(script, wanted=request(timers=timers(text_stall_s=SHORT)))
+    assert received.failure.kind in (Kind.CUT_STREAM, Kind.TIMEOUT)
+    assert received.failure.phase is Phase.MID_STREAM
     assert heard.text == "Hel"
 
 
@@ -799,7 +835,9 @@ SHORT = 0.08
 
 
 def timers(**short):
-    return Timers(**{"headers_s": 5, "first_text_s": 5, "text_stall_s": 5, "liveness_s": 5, **short})
+    return Timers(
+        **{"headers_s": 5, "first_text_s": 5, "text_stall_s": 5, "liveness_s": 5, **short}
+    )
 
 
 async def comments(wire):
@@ -894,7 +932,10 @@ def test_a_cancellation_from_outside_goes_through_and_closes_the_connection_at_o
             await wire.until_left()
             left.set()
 
-        async with raw_server(streaming(frame("a"), then=then)) as server, open_session() as session:
+        async with (
+            raw_server(streaming(frame("a"), then=then)) as server,
+            open_session() as session,
+        ):
             upstream = HttpUpstream(config(server.base_url), session)
             task = asyncio.create_task(upstream.send(request(), Heard()))
             await begun.wait()

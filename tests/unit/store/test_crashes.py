@@ -50,13 +50,12 @@ sys.stdin.read()
 AFTER_A_DELTA = """
 teller.text("half a ", 1)
 history.append(teller.events)
+asyncio.run(history.flush())
 teller.text("sentence", 1)
 history.append(teller.events[-1:])
 async def see():
-    while True:
-        events = await history.read_events("run_1") if await history.list_runs(limit=1) else []
-        if "".join(event.text or "" for event in events).endswith("sentence"):
-            return
+    while (await history.read_events("run_1"))[-1].text != "sentence":
+        pass
 asyncio.run(see())
 print("ready", flush=True)
 sys.stdin.read()

@@ -34,7 +34,7 @@ def shelf(tmp_path, request):
 
 
 def save(shelf):
-    asyncio.run(shelf.save("openrouter", [MODEL], NOW))
+    asyncio.run(shelf.save("openrouter", [MODEL], fetched_at=NOW))
 
 
 def load(shelf, upstream="openrouter"):
@@ -115,7 +115,7 @@ def test_a_save_that_fails_keeps_the_old_listing_and_leaves_nothing_behind(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.replace", refuse)
-    asyncio.run(shelf.save("openrouter", [], NOW))
+    asyncio.run(shelf.save("openrouter", [], fetched_at=NOW))
 
     assert list(load(shelf)[0]) == [MODEL]
     assert len(list((tmp_path / "catalogues").iterdir())) == 1
@@ -123,7 +123,7 @@ def test_a_save_that_fails_keeps_the_old_listing_and_leaves_nothing_behind(
 
 def test_an_upstreams_name_cannot_leave_the_directory(tmp_path):
     shelf = FileShelf(tmp_path / "catalogues", {})
-    asyncio.run(shelf.save("../../evil\0/é", [MODEL], NOW))
+    asyncio.run(shelf.save("../../evil\0/é", [MODEL], fetched_at=NOW))
 
     [file] = (tmp_path / "catalogues").iterdir()
 

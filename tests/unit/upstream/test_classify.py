@@ -131,8 +131,9 @@ def test_what_was_said_refines_the_kind(status, message, metadata, kind):
 @pytest.mark.parametrize("word", sorted(WORDS))
 def test_a_code_in_words_has_the_kind_of_the_vocabulary(word):
     assert inside(word).kind is WORDS[word]
-    assert classify_inside(read_error({"metadata": {"error_type": word}}), NOWHERE).kind is (
-        WORDS[word]
+    assert (
+        classify_inside(read_error({"metadata": {"error_type": word}}), NOWHERE).kind
+        is (WORDS[word])
     )
 
 

@@ -68,7 +68,11 @@ ROW = {
 
 def test_a_row_is_read_with_all_its_fields():
     model = read_model(ROW, OPENROUTER)
-    assert (model.id, model.name, model.upstream) == ("openai/gpt-4o", "OpenAI: GPT-4o", "openrouter")
+    assert (model.id, model.name, model.upstream) == (
+        "openai/gpt-4o",
+        "OpenAI: GPT-4o",
+        "openrouter",
+    )
     assert (model.context_length, model.max_completion_tokens) == (128000, 16384)
     assert model.prices == Prices(
         Rates(

@@ -40,7 +40,9 @@ def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
 line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 lines = st.one_of(
     st.just(b""),
-    st.sampled_from([b"data: x", b"data:x", b"data", b"data:", b"data:  y", b": note", b"event: e"]),
+    st.sampled_from(
+        [b"data: x", b"data:x", b"data", b"data:", b"data:  y", b": note", b"event: e"]
+    ),
     st.binary(max_size=12).map(lambda raw: b"data: " + raw.replace(b"\r", b"").replace(b"\n", b"")),
     st.binary(max_size=12).map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b"")),
 )
