@@ -26,6 +26,8 @@ class HealthView(Protocol):
 class World:
     """What planning sees of the world. `keyless`: upstreams that cannot be asked for lack of a key.
 
+    `local`: those whose listing is what lies on this machine's disk.
+
     `free_left` counts requests left today on `:free` models, None when nobody knows.
     """
 
@@ -35,6 +37,7 @@ class World:
     upstream_of: Callable[[str], str]
     successions: Successions = field(default_factory=Successions)
     keyless: frozenset[str] = frozenset()
+    local: frozenset[str] = frozenset()
     free_left: int | None = None
     free_resets_s: float | None = None
 

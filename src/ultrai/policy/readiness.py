@@ -12,11 +12,15 @@ from ultrai.policy.health import ModelHealth
 from ultrai.policy.pricing import dearest_rates
 
 _MILLION = 1_000_000
+NOT_IN_CATALOGUE = "is not in the catalogue"
+NOT_PULLED = "has no weights on this machine: run `ultrai local pull`"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What the verdict depends on beside the model.
+
+    `absence` ends the sentence about a model that its upstream does not list.
 
     `window_tokens` is the prompt with its margin, `max_tokens` the least output wanted. `cap_nanos`
     bounds one Attempt, `max_usd_per_million` the completion price. `needs_price`: a cost cap is in
@@ -25,6 +29,7 @@ class Question:
     """
 
     now: datetime
+    absence: str = NOT_IN_CATALOGUE
     window_tokens: int = 0
     max_tokens: int = 1
     needs_price: bool = False
@@ -39,7 +44,7 @@ def judge(
 ) -> NotReady | None:
     """The verdict for a model whose upstream's listing is known; None: Ready."""
     if model is None:
-        return NotReady(NotReadyReason.NOT_LISTED, f"{model_id} is not in the catalogue")
+        return NotReady(NotReadyReason.NOT_LISTED, f"{model_id} {question.absence}")
     return (
         _expired(model, question.now)
         or _withdrawn(model, health)

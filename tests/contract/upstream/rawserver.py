@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -64,7 +65,6 @@ class RawServer:
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    closed: int = 0
 
     @property
     def base_url(self) -> str:
@@ -73,48 +73,61 @@ class RawServer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         connection = self.connections
-        try:
-            while True:
-                try:
-                    head = await reader.readuntil(b"\r\n\r\n")
-                except (asyncio.IncompleteReadError, ConnectionError):
-                    break
-                request = Request(head, b"", connection)
-                length = int(request.header("content-length") or 0)
-                request.body = await reader.readexactly(length)
-                self.requests.append(request)
-                script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
-                await script(Wire(reader, writer), request)
-                if writer.transport.is_closing():
-                    break
-        finally:
-            self.closed += 1
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except (asyncio.IncompleteReadError, ConnectionError):
+                break
+            request = Request(head, b"", connection)
+            length = int(request.header("content-length") or 0)
+            request.body = await reader.readexactly(length)
+            self.requests.append(request)
+            script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+            await script(Wire(reader, writer), request)
+            if writer.transport.is_closing():
+                break
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def raw_server(*scripts: Script) -> AsyncIterator[RawServer]:
-    """A server on loopback for as long as the block lasts."""
-    server = RawServer(list(scripts))
+async def tcp_server(
+    handler: Handler, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """A server on loopback for as long as the block lasts; gives its port."""
     tasks: set[asyncio.Task[None]] = set()
 
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, ssl.SSLError):
+                await writer.wait_closed()
+
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(server.serve(reader, writer))
+        task = asyncio.ensure_future(serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0, limit=2**22)
-    server.port = listener.sockets[0].getsockname()[1]
+    listener = await asyncio.start_server(accept, host, 0, limit=2**22, ssl=tls)
     try:
-        yield server
+        yield listener.sockets[0].getsockname()[1]
     finally:
         listener.close()
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await listener.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def raw_server(*scripts: Script) -> AsyncIterator[RawServer]:
+    """A server that runs these scripts, for as long as the block lasts."""
+    server = RawServer(list(scripts))
+    async with tcp_server(server.serve) as server.port:
+        yield server
 
 
 def head(

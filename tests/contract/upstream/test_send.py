@@ -11,7 +11,6 @@ from email.utils import format_datetime
 
 import pytest
 import trustme
-
 from tests.contract.upstream.rawserver import (
     END,
     answering,
@@ -19,7 +18,9 @@ from tests.contract.upstream.rawserver import (
     head,
     raw_server,
     streaming,
+    tcp_server,
 )
+
 from ultrai.domain.attempt import AttemptRequest, PriceCap, Timers
 from ultrai.domain.outcome import FailureKind as Kind
 from ultrai.domain.outcome import Phase, Usage
@@ -663,11 +664,11 @@ def over_tls(authority, client_context):
                 writer.write(head("200 OK", "application/json", length=len(whole())) + whole())
                 await writer.drain()
                 await reader.read()
-            writer.close()
 
-        server = await asyncio.start_server(serve, "localhost", 0, ssl=server_context)
-        port = server.sockets[0].getsockname()[1]
-        async with server, open_session(ssl_context=client_context) as session:
+        async with (
+            tcp_server(serve, host="localhost", tls=server_context) as port,
+            open_session(ssl_context=client_context) as session,
+        ):
             settings = config(f"https://localhost:{port}/api/v1")
             return await HttpUpstream(settings, session).send(request(), Heard())
 
@@ -692,11 +693,8 @@ def test_plain_http_behind_an_https_address_is_the_network_and_provably_not_sent
         async def serve(reader, writer):
             await reader.read(1)
             writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-            writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server, open_session() as session:
+        async with tcp_server(serve) as port, open_session() as session:
             settings = config(f"https://127.0.0.1:{port}/api/v1")
             return await HttpUpstream(settings, session).send(request(), Heard())
 
@@ -709,11 +707,8 @@ def test_a_connection_that_does_not_come_about_in_time_is_a_timeout_and_provably
     async def run():
         async def serve(reader, writer):
             await reader.read()  # TLS is never answered
-            writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server, open_session() as session:
+        async with tcp_server(serve) as port, open_session() as session:
             settings = config(f"https://127.0.0.1:{port}/api/v1")
             wanted = request(timers=timers(connect_s=SHORT))
             return await HttpUpstream(settings, session).send(wanted, Heard())

@@ -39,7 +39,7 @@ def test_a_run_is_read_back_as_the_same_report(history):
 
 
 @given(events=runs(), flushes=st.sets(st.integers(0, 40)), inline=st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_any_run_folds_to_the_same_report_from_the_database(path, events, flushes, inline):
     run_id = f"run_{next(FRESH)}"
     events = [dataclasses.replace(event, run_id=run_id) for event in events]

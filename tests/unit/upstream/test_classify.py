@@ -81,7 +81,7 @@ def test_a_status_that_is_no_error_is_a_bad_response_or_an_upstream_error(status
         (400, "max_tokens must be at least 16", {}, Kind.BAD_REQUEST),
         (
             402,
-            "This request would exceed your available credits given your current in-flight requests.",
+            "This request would exceed your available credits given your in-flight requests.",
             {
                 "reason": "in_flight_budget_exhausted",
                 "limit_source": "openrouter_in_flight_budget",
@@ -258,8 +258,19 @@ def test_no_status_with_any_body_is_without_a_kind_and_a_message(status, body):
             st.lists(inner, max_size=3),
             st.dictionaries(
                 st.sampled_from(
-                    ["code", "message", "metadata", "raw", "headers", "retry_after_seconds"]
-                    + ["error_type", "reasons", "routing_funnel", "X-RateLimit-Reset", "resets_at"]
+                    [
+                        "code",
+                        "message",
+                        "metadata",
+                        "raw",
+                        "headers",
+                        "retry_after_seconds",
+                        "error_type",
+                        "reasons",
+                        "routing_funnel",
+                        "X-RateLimit-Reset",
+                        "resets_at",
+                    ]
                 ),
                 inner,
             ),

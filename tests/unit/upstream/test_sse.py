@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ def parse(pieces: list[bytes]) -> list[bytes]:
 
 def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(stream), *(c % (len(stream) + 1) for c in cuts)})
-    return [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [stream[a:b] for a, b in pairwise(edges)]
 
 
 line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -108,12 +109,8 @@ def test_nothing_is_left_over_of_a_stream_that_ended_well_or_with_a_comment():
 
 @pytest.mark.parametrize("size", [1, 1000, 70_000])
 def test_a_line_without_end_is_refused_at_the_cap_however_it_comes(size):
-    parser = EventParser()
-    piece = b"x" * size
-    pieces = MAX_EVENT_BYTES // size + 2
     with pytest.raises(EventTooLong):
-        for _ in range(pieces):
-            parser.feed(piece)
+        parse([b"x" * size] * (MAX_EVENT_BYTES // size + 2))
 
 
 def test_a_frame_longer_than_the_cap_is_refused_on_the_fast_path_too():
@@ -122,10 +119,8 @@ def test_a_frame_longer_than_the_cap_is_refused_on_the_fast_path_too():
 
 
 def test_an_event_of_endless_lines_is_refused_at_the_cap():
-    parser = EventParser()
     with pytest.raises(EventTooLong):
-        for _ in range(12):
-            parser.feed(b"data: " + b"x" * 100_000 + b"\n")
+        parse([b"data: " + b"x" * 100_000 + b"\n"] * 12)
 
 
 def test_a_frame_just_under_the_cap_is_accepted():

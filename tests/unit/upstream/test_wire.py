@@ -136,8 +136,21 @@ json_values = st.recursive(
         st.lists(inner, max_size=3),
         st.dictionaries(
             st.sampled_from(
-                ["choices", "delta", "message", "content", "usage", "cost", "error", "index"]
-                + ["tool_calls", "function", "arguments", "reasoning_details", "finish_reason"]
+                [
+                    "choices",
+                    "delta",
+                    "message",
+                    "content",
+                    "usage",
+                    "cost",
+                    "error",
+                    "index",
+                    "tool_calls",
+                    "function",
+                    "arguments",
+                    "reasoning_details",
+                    "finish_reason",
+                ]
             ),
             inner,
             max_size=4,
