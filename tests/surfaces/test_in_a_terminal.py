@@ -93,6 +93,7 @@ def test_the_strip_leaves_nothing_behind(
     shell = upstream(SCENARIO, tmp_path)
     pane = panes(width)
     script = _script(shell, tmp_path, "ask What? -m openai/gpt-4o -m mistralai/mistral-large")
+    pane.type("stty size; env | grep -E \"COL|LINES|TERM\"; sleep 1"); print(pane.wait_for("TERM_P"))
     pane.type(f"clear; sh {script}")
     pane.wait_for("streaming")
     shown = pane.wait_for("ended with")

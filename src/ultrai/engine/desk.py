@@ -168,6 +168,7 @@ class Desk:
             upstream_of=self._house.upstream_of,
             successions=self._house.successions,
             keyless=frozenset(keyless),
+            local=self._house.local_upstreams,
             free_left=free_left,
             free_resets_s=None if free_left is None else self._quota.resets_s(),
         )

@@ -60,7 +60,12 @@ class Overview:
         """The doctor's findings against the live catalogue."""
         seats, world = await self._seats(refresh=True)
         patients = [
-            Patient(seat.written, seat.cocktails, _heir(seat))
+            Patient(
+                seat.written,
+                seat.cocktails,
+                successor=_heir(seat),
+                is_local=seat.candidate.upstream in world.local,
+            )
             for seat in seats
             if world.catalog.knows(world.upstream_of(seat.written))
         ]

@@ -34,7 +34,13 @@ from ultrai.engine.world import World, find_model, free_chat_models
 from ultrai.policy.health import ModelHealth, percentile
 from ultrai.policy.nearest import did_you_mean
 from ultrai.policy.pricing import bound_nanos, rates_at, rates_nanos
-from ultrai.policy.readiness import Question, cooling_down, judge
+from ultrai.policy.readiness import (
+    NOT_IN_CATALOGUE,
+    NOT_PULLED,
+    Question,
+    cooling_down,
+    judge,
+)
 from ultrai.policy.succession import Market, successor
 from ultrai.policy.tokens import bound_tokens, estimate_tokens, window_tokens
 
@@ -211,7 +217,7 @@ class _Planner:
             model_id,
             model,
             health=self._health(model_id, upstream),
-            question=self._question(needed),
+            question=self._question(upstream, needed),
         )
         candidate = PlannedCandidate(model_id, upstream, "", max_tokens, judged)
         return candidate if model is None else self._detail(candidate, model, needed=needed)
@@ -225,9 +231,10 @@ class _Planner:
             return replace(health, unavailable_since_s=None)
         return health
 
-    def _question(self, needed: int) -> Question:
+    def _question(self, upstream: str, needed: int) -> Question:
         return Question(
             now=self._world.now,
+            absence=NOT_PULLED if upstream in self._world.local else NOT_IN_CATALOGUE,
             window_tokens=needed,
             max_tokens=min(self._query.sampling.max_tokens, self._tuning.max_tokens_floor),
             needs_price=self._limits.max_cost_nanos is not None,

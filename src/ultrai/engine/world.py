@@ -24,10 +24,10 @@ class HealthView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What planning sees of the world. `keyless`: upstreams that cannot be asked for lack of a key.
+    """What planning sees of the world.
 
-    `local`: those whose listing is what lies on this machine's disk.
-
+    `keyless`: upstreams that cannot be asked for lack of a key. `local`: those whose listing is
+    what lies on this machine's disk.
     `free_left` counts requests left today on `:free` models, None when nobody knows.
     """
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.overview import Finding, Problem
+from ultrai.policy.readiness import NOT_PULLED
 
 PRICE_FACTOR = Decimal(2)
 EXPIRY_HORIZON_DAYS = 60
@@ -31,11 +32,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """One id and the cocktails that name it; `successor` would take its place if it is gone."""
+    """One id and the cocktails that name it; `successor` would take its place if it is gone.
+
+    `is_local`: an embedded model, whose absence only means that nobody has pulled it.
+    """
 
     model: str
     cocktails: tuple[str, ...]
     successor: str | None = None
+    is_local: bool = False
 
 
 def examine(
@@ -67,6 +72,8 @@ def examine(
 
 
 def _gone(patient: Patient) -> Finding:
+    if patient.is_local:
+        return Finding("warning", patient.model, patient.cocktails, Problem.GONE, NOT_PULLED)
     if patient.successor is None:
         message = "no longer listed, and nothing is known to serve instead"
         return Finding("error", patient.model, patient.cocktails, Problem.GONE, message)
