@@ -25,7 +25,7 @@ def play(script: Script, view: View) -> None:
 
 def piped(script: Script, manner: Manner | None = None) -> tuple[str, str]:
     out, err = Screen(), Screen()
-    play(script, View(out.terminal(), err.terminal(), manner or Manner()))
+    play(script, View(out.terminal(), err.terminal(), manner=manner or Manner()))
     return out.getvalue(), err.getvalue()
 
 
@@ -33,7 +33,7 @@ def watched(script: Script, *, width: int = 80, colour: bool = False) -> str:
     """Both streams on one terminal, in the order of writing."""
     screen = Screen()
     terminal = screen.terminal(width=width, watched=True, colour=colour)
-    view = View(terminal, terminal, Manner(), cap_nanos=100_000_000)
+    view = View(terminal, terminal, manner=Manner(), cap_nanos=100_000_000)
     play(script, view)
     return screen.getvalue()
 

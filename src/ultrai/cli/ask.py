@@ -50,7 +50,7 @@ def command(wishes: Wishes, /, **flags: Unpack[_AskFlags]) -> int:
         raise UsageError("--json and --jsonl exclude each other", hint="choose one of them")
     manner: Manner = Manner(json=flags["as_json"], jsonl=flags["as_jsonl"], plain=flags["plain"])
     ask = _make_ask(flags)
-    return carry_out(wishes, ask, manner)
+    return carry_out(wishes, ask, manner=manner)
 
 
 def _make_ask(flags: _AskFlags) -> Ask:

@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from ultrai.domain.ask import Ask
 
 
-def carry_out(wishes: Wishes, ask: Ask, manner: Manner) -> int:
+def carry_out(wishes: Wishes, ask: Ask, *, manner: Manner) -> int:
     """Run the Ask, show it, and return the exit code."""
     # A strip that is drawn over and a log of the wire would destroy each other.
     plain = manner.plain or wishes.debug
     output = standard_output(plain=plain)
     error = standard_error(plain=plain)
-    bring_weights(wishes.load_settings(), ask, error)
-    view = View(output, error, manner, cap_nanos=ask.max_cost_nanos)
-    return run_async(_ask(wishes, ask, view))
+    bring_weights(wishes.load_settings(), ask, terminal=error)
+    view = View(output, error, manner=manner, cap_nanos=ask.max_cost_nanos)
+    return run_async(_ask(wishes, ask, view=view))
 
 
-async def _ask(wishes: Wishes, ask: Ask, view: View) -> int:
+async def _ask(wishes: Wishes, ask: Ask, *, view: View) -> int:
     with Ladder() as ladder:
         try:
             async with open_session(wishes) as session:
                 if ask.resume is not None:
                     ask = replace(ask, resume=await run_id_of(session, ask.resume))
                 handle = await session.start(ask)
-                report = await follow(handle, view, ladder)
+                report = await follow(handle, view, ladder=ladder)
                 view.finish(report)
                 return report.exit_code
         except BaseException:

@@ -35,7 +35,7 @@ def command(wishes: Wishes, *, text: str | None, limit: int, as_json: bool) -> i
     from ultrai.cli.running import run_async
     from ultrai.cli.terminal import standard_error, standard_output
 
-    runs = run_async(_runs(wishes, limit, text))
+    runs = run_async(_runs(wishes, limit=limit, text=text))
     if as_json:
         write_json({"runs": [run.to_dict() for run in runs]})
     elif runs:
@@ -47,7 +47,7 @@ def command(wishes: Wishes, *, text: str | None, limit: int, as_json: bool) -> i
     return 0
 
 
-async def _runs(wishes: Wishes, limit: int, text: str | None) -> Sequence[RunSummary]:
+async def _runs(wishes: Wishes, *, limit: int, text: str | None) -> Sequence[RunSummary]:
     from ultrai.cli.session import open_session
 
     async with open_session(wishes) as session:

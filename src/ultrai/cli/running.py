@@ -67,7 +67,7 @@ def run_async(main: Coroutine[object, object, T]) -> T:
         return runner.run(main)
 
 
-async def follow(handle: Handle, audience: Audience, ladder: Ladder) -> Report:
+async def follow(handle: Handle, audience: Audience, *, ladder: Ladder) -> Report:
     """Show a Run from its first Event to its last and return its Report.
 
     Raises ReaderGone, after the Run was cancelled and stored, when nobody reads the output.

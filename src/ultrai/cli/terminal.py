@@ -95,5 +95,14 @@ def _inspect(stream: TextIO, *, plain: bool) -> Terminal:
         is_terminal=is_terminal,
         redraws=redraws,
         palette=palette,
-        size=lambda: (console.size.width, console.size.height),
+        size=lambda: _own_size(stream) or (console.size.width, console.size.height),
     )
+
+
+def _own_size(stream: TextIO) -> tuple[int, int] | None:
+    """Columns and rows of the terminal itself: a stale COLUMNS would garble what is redrawn."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):  # no terminal, or no file at all
+        return None
+    return (size.columns, size.lines) if size.columns and size.lines else None

@@ -21,7 +21,7 @@ _PREFIX = "local/"
 _WITHOUT_KEY = "LOCAL"
 
 
-def bring_weights(settings: Settings, ask: Ask, terminal: Terminal) -> None:
+def bring_weights(settings: Settings, ask: Ask, *, terminal: Terminal) -> None:
     """Pull what the Ask needs and is not here: on a terminal, with a progress bar.
 
     Elsewhere raises LocalModelError that names `ultrai local pull`: half a gigabyte is not fetched
@@ -67,7 +67,9 @@ def _asked_first(settings: Settings, ask: Ask) -> Sequence[str]:
         return ()
     if ask.models:
         return [_seat(model) for model in ask.models]
-    name = ask.cocktail or (AUTO if settings.key is not None else _WITHOUT_KEY)
+    # A key that is named but cannot be had is an error that planning tells; it is not keyless.
+    has_key = settings.key is not None or settings.key_problem is not None
+    name = ask.cocktail or (AUTO if has_key else _WITHOUT_KEY)
     if name.strip().casefold() == AUTO:
         return ()
     cocktail = shipped_file().book.merged(settings.cocktails).find(name)

@@ -26,7 +26,7 @@ from ultrai.domain.outcome import (
 )
 
 _HEAD = ("v", "seq", "run_id", "t_ms", "type", "slot", "attempt", "text")
-_VALUES = ("answer", "failure", "usage", "notice", "cost_usd", "cost_state")
+_VALUES = ("answer", "failure", "usage", "notice", "cost_usd", "cost_state", "cost_raw")
 
 
 def event_from_dict(shape: Mapping[str, object]) -> Event:
@@ -87,7 +87,7 @@ def _cost(shape: Mapping[str, object]) -> Cost | None:
         return None
     amount = shape.get("cost_usd")
     nanos = None if amount is None else reported_nanos(str(amount))
-    return Cost(nanos, CostState(str(state)))
+    return Cost(nanos, CostState(str(state)), cast("str | None", shape.get("cost_raw")))
 
 
 def _notice(value: object) -> Notice | None:

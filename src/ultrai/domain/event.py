@@ -109,3 +109,5 @@ class Event:
                 shape[name] = value.to_dict()
         if self.cost is not None:
             shape.update(self.cost.to_dict())
+            if self.cost.raw is not None:
+                shape["cost_raw"] = self.cost.raw  # the upstream's own words, kept beside ours

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import select
 
-from ultrai.domain.errors import NotFound, UsageError
+from ultrai.domain.errors import NotFound, StoreError, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.fold import ReportFold
 from ultrai.domain.report import Report, RunStatus, RunSummary
@@ -97,8 +98,10 @@ class RunReader:
     def _summary(self, connection: Connection, row: Row[Any, Any, Any]) -> RunSummary:
         status, cost_nanos = row.status, row.cost_nanos
         if status == _RUNNING and not self._database.is_alive(row.owner):
-            report = self._report(connection, row)
-            status, cost_nanos = report.status, report.cost_nanos
+            status = RunStatus.INTERRUPTED
+            with suppress(StoreError):  # one damaged Run must not hide the others
+                report = self._report(connection, row)
+                status, cost_nanos = report.status, report.cost_nanos
         return RunSummary(
             id=row.id,
             created_at=row.created_at,

@@ -113,9 +113,9 @@ WORDS: Final[Mapping[str, FailureKind]] = {
 _REFINED_BY_WORD: Final = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.MODERATED})
 
 
-def classify_status(status: int, complaint: Complaint, around: Circumstances) -> Failure:
+def classify_status(status: int, complaint: Complaint, *, around: Circumstances) -> Failure:
     """The Failure that a response with this status is; `status` is not a 200."""
-    return _failure(kind_of_status(status, complaint), complaint, around, status=status)
+    return _failure(kind_of_status(status, complaint), complaint, around=around, status=status)
 
 
 def classify_inside(complaint: Complaint, around: Circumstances) -> Failure:
@@ -128,7 +128,7 @@ def classify_inside(complaint: Complaint, around: Circumstances) -> Failure:
         kind = WORDS.get(complaint.word, FailureKind.UPSTREAM_ERROR)
         if kind is FailureKind.RATE_LIMITED:
             kind = _rate(complaint)
-    return _failure(kind, complaint, around, status=code if is_status else 200)
+    return _failure(kind, complaint, around=around, status=code if is_status else 200)
 
 
 def kind_of_status(status: int, complaint: Complaint) -> FailureKind:
@@ -140,7 +140,7 @@ def kind_of_status(status: int, complaint: Complaint) -> FailureKind:
 
 
 def _failure(
-    kind: FailureKind, complaint: Complaint, around: Circumstances, *, status: int | None
+    kind: FailureKind, complaint: Complaint, *, around: Circumstances, status: int | None
 ) -> Failure:
     wait_s = retry_after_s(complaint, around)
     reset_ms = resets_at_ms(complaint, around)

@@ -63,7 +63,7 @@ class HttpUpstream:
 
     async def list_endpoints(self, model_id: str) -> Sequence[Endpoint]:
         """Who serves the model and how well. Raises UpstreamUnavailable."""
-        return await list_endpoints(self._config, self._lookup, model_id)
+        return await list_endpoints(self._config, self._lookup, model_id=model_id)
 
     async def read_account(self) -> Account | None:
         """What the key may do; None without a key or where there is no such notion."""

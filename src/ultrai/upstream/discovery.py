@@ -46,7 +46,7 @@ async def list_models(config: UpstreamConfig, lookup: Lookup) -> Sequence[Model]
 
 
 async def list_endpoints(
-    config: UpstreamConfig, lookup: Lookup, model_id: str
+    config: UpstreamConfig, lookup: Lookup, *, model_id: str
 ) -> Sequence[Endpoint]:
     """`GET /models/{author}/{slug}/endpoints`; empty for a server that is not OpenRouter."""
     if not config.is_openrouter:

@@ -136,7 +136,7 @@ class Exchange:
             except AnswerTooLong:
                 otherwise = replace(otherwise, message="answer larger than 16 MB")
         rest = transcript.take_rest()
-        received = judge(transcript, self._around(incoming), otherwise)
+        received = judge(transcript, self._around(incoming), otherwise=otherwise)
         # An answer in one piece is news to nobody; what had arrived before a failure is kept.
         if incoming.kind is BodyKind.STREAM or received.failure is not None:
             incoming.tell(*rest)
@@ -171,7 +171,7 @@ class Exchange:
             words = f"a redirect (HTTP {status}), which is never followed"
             return Failure(FailureKind.BAD_RESPONSE, words, status=status)
         complaint = read_body(body) if body else Complaint()
-        return classify_status(status, complaint, self._around(incoming))
+        return classify_status(status, complaint, around=self._around(incoming))
 
     def _around(self, incoming: Incoming) -> Circumstances:
         response = incoming.response

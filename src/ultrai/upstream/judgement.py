@@ -22,13 +22,13 @@ _FILTERED: Final = "content_filter"
 _OK: Final = 200
 
 
-def judge(transcript: Transcript, around: Circumstances, otherwise: Failure) -> Received:
+def judge(transcript: Transcript, around: Circumstances, *, otherwise: Failure) -> Received:
     """The outcome, apart from how it travelled.
 
     `otherwise` is the Failure that applies where the answer was not finished when reading ended.
     """
     around = replace(around, phase=phase_of(transcript))
-    failure = _failure(transcript, around, otherwise)
+    failure = _failure(transcript, around, otherwise=otherwise)
     return Received(
         answer=_answer(transcript) if failure is None else None,
         failure=failure,
@@ -43,7 +43,9 @@ def phase_of(transcript: Transcript) -> Phase:
     return Phase.MID_STREAM if transcript.has_begun else Phase.BEFORE_STREAM
 
 
-def _failure(transcript: Transcript, around: Circumstances, otherwise: Failure) -> Failure | None:
+def _failure(
+    transcript: Transcript, around: Circumstances, *, otherwise: Failure
+) -> Failure | None:
     if transcript.error is not None:
         return classify_inside(transcript.error, around)
     if transcript.finish_reason == ERROR_FINISH:

@@ -98,7 +98,9 @@ class Lookup:
             raise self.unavailable(f"a redirect (HTTP {response.status}), which is never followed")
         if response.status != _OK:
             around = Circumstances(headers=response.headers)
-            raise self._unavailable(classify_status(response.status, read_body(body), around))
+            raise self._unavailable(
+                classify_status(response.status, read_body(body), around=around)
+            )
         try:
             return _decode(body)
         except (ValueError, RecursionError):

@@ -31,7 +31,15 @@ class EventTooLong(Exception):
 class EventParser:
     """Turns one stream of bytes into the payloads of its events, in order."""
 
-    __slots__ = ("_after_cr", "_at_start", "_data", "_data_bytes", "_line", "_line_bytes")
+    __slots__ = (
+        "_after_cr",
+        "_at_start",
+        "_data",
+        "_data_bytes",
+        "_is_between",
+        "_line",
+        "_line_bytes",
+    )
 
     def __init__(self) -> None:
         self._line: list[bytes] = []
@@ -40,15 +48,18 @@ class EventParser:
         self._data_bytes = 0
         self._after_cr = False
         self._at_start = True
+        self._is_between = True
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The payloads that `chunk` completes. Raises EventTooLong."""
-        if not self._line and not self._data and not self._after_cr:
+        if self._is_between and chunk.startswith(b"data: ") and chunk.endswith(b"\n\n"):
             payloads = _whole_frames(chunk)
             if payloads is not None:
                 self._at_start = False
                 return payloads
-        return self._feed_lines(chunk)
+        payloads = self._feed_lines(chunk)
+        self._is_between = not (self._line or self._data or self._after_cr)
+        return payloads
 
     def leftover(self) -> bytes | None:
         """The payload of the event that the stream's end cut off, or None; may be torn."""
@@ -109,15 +120,13 @@ class EventParser:
 
 
 def _whole_frames(chunk: bytes) -> list[bytes] | None:
-    """The payloads of a chunk that is nothing but whole one-line `data: ` frames; else None."""
-    if not chunk.startswith(b"data: ") or not chunk.endswith(b"\n\n") or b"\r" in chunk:
+    """The payloads of a chunk from `data: ` to a blank line, if it is nothing but such frames."""
+    if len(chunk) > MAX_EVENT_BYTES or b"\r" in chunk:
         return None
+    if chunk.find(b"\n") == len(chunk) - 2:
+        return [chunk[6:-2]]
     payloads = chunk[6:-2].split(b"\n\ndata: ")
-    if chunk.count(b"\n") != 2 * len(payloads):
-        return None
-    if len(chunk) > MAX_EVENT_BYTES and max(map(len, payloads)) >= MAX_EVENT_BYTES:
-        raise EventTooLong
-    return payloads
+    return payloads if chunk.count(b"\n") == 2 * len(payloads) else None
 
 
 def _data_of(line: bytes) -> bytes | None:

@@ -28,6 +28,7 @@ from ultrai.upstream.wire import (
     Frame,
     Part,
     ToolPiece,
+    UsageFrame,
     decode_frame,
     is_something,
     read_cost,
@@ -71,8 +72,8 @@ class Transcript:
         self._refusal: list[str] = []
         self._drafts: dict[int, _ToolDraft] = {}
         self._index: int | None = None
-        self._size = 0
         self._identity: dict[str, str] = {}
+        self.progress = 0  # grows with every text, reasoning or tool call that arrives
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
         self.usage = Usage()
@@ -81,27 +82,17 @@ class Transcript:
         self.late_error: Complaint | None = None
         self.is_done = False
         self.is_unreadable = False
-        self.frames = 0
+        self.is_closed = False  # nothing that follows can matter
 
     @property
     def has_begun(self) -> bool:
         """Whether any text, reasoning or tool call has arrived."""
-        return self._size > 0 or bool(self._drafts)
-
-    @property
-    def progress(self) -> int:
-        """Grows with every text, reasoning or tool call that arrives."""
-        return self._size + len(self._drafts)
+        return self.progress > 0
 
     @property
     def is_finished(self) -> bool:
         """Whether the model has ended its answer; usage may still come."""
         return self.finish_reason is not None or self.is_done
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing that follows can matter."""
-        return self.is_done or self.error is not None or self.is_unreadable
 
     @property
     def text(self) -> str:
@@ -140,24 +131,22 @@ class Transcript:
         if self.is_closed:
             return
         if payload.startswith(b"[DONE]"):
-            self.is_done = True
+            self.is_done = self.is_closed = True
             return
         frame = decode_frame(payload)
-        if frame is None:
-            if payload.strip() and not self.is_finished:
-                self.is_unreadable = True
-            return
-        self.frames += 1
-        self._absorb_frame(frame)
+        if frame is not None:
+            self._absorb_frame(frame)
+        elif payload.strip() and not self.is_finished:
+            self.is_unreadable = self.is_closed = True
 
     def absorb_body(self, body: bytes) -> None:
         """Take in the body of an answer that came in one piece. Raises AnswerTooLong."""
         frame = decode_frame(body)
         if frame is None or not (frame.choices or is_something(frame.error)):
-            self.is_unreadable = True
+            self.is_unreadable = self.is_closed = True
             return
         self._absorb_frame(frame)
-        self.is_done = True
+        self.is_done = self.is_closed = True
 
     def take_news(self) -> tuple[str, str]:
         """Text and reasoning that have come since the last call, masked."""
@@ -181,19 +170,17 @@ class Transcript:
         return text + held_text, reasoning + held_reasoning
 
     def _absorb_frame(self, frame: Frame) -> None:
-        if "id" not in self._identity or "provider" not in self._identity:
+        if "provider" not in self._identity:
             self._identify(frame)
-        had_finished = self.finish_reason not in (None, ERROR_FINISH)
-        choices = frame.choices
-        choice = None
-        if choices:
-            choice = self._chosen(choices)
-            if choice is not None:
-                self._absorb_choice(choice)
+        had_finished = self.finish_reason
+        choice = self._chosen(frame.choices) if frame.choices else None
+        if choice is not None:
+            self._absorb_choice(choice)
         if frame.usage is not None:
-            self._absorb_usage(frame)
+            self._absorb_usage(frame.usage)
         if frame.error or (choice is not None and choice.error):
-            self._absorb_error(frame, choice, had_finished=had_finished)
+            is_late = had_finished not in (None, ERROR_FINISH)
+            self._absorb_error(frame, choice, is_late=is_late)
 
     def _chosen(self, choices: list[Choice]) -> Choice | None:
         choice = choices[0]
@@ -248,6 +235,7 @@ class Transcript:
             draft = self._drafts.get(key)
         if draft is None:
             draft = self._drafts[key] = _ToolDraft()
+            self._grow(1)
         draft.id = draft.id or piece.id or ""
         if piece.function is not None:
             draft.name = draft.name or piece.function.name or ""
@@ -255,25 +243,24 @@ class Transcript:
                 draft.arguments.append(piece.function.arguments)
                 self._grow(len(piece.function.arguments))
 
-    def _absorb_usage(self, frame: Frame) -> None:
-        if frame.usage is None:
-            return
-        usage = read_usage(frame.usage)
+    def _absorb_usage(self, frame: UsageFrame) -> None:
+        usage = read_usage(frame)
         if usage != Usage():
             self.usage = usage
-        self.cost_raw = read_cost(frame.usage) or self.cost_raw
+        self.cost_raw = read_cost(frame) or self.cost_raw
 
-    def _absorb_error(self, frame: Frame, choice: Choice | None, *, had_finished: bool) -> None:
+    def _absorb_error(self, frame: Frame, choice: Choice | None, *, is_late: bool) -> None:
         raw = frame.error
         if not is_something(raw) and choice is not None:
             raw = choice.error
         if not is_something(raw):
             return
         complaint = read_error(parse_json(bytes(raw)))
-        if had_finished:
+        if is_late:
             self.late_error = complaint
         else:
             self.error = complaint
+            self.is_closed = True
 
     def _identify(self, frame: Frame) -> None:
         for name in ("id", "model", "provider"):
@@ -282,8 +269,8 @@ class Transcript:
                 self._identity[name] = value
 
     def _grow(self, by: int) -> None:
-        self._size += by
-        if self._size > MAX_ANSWER_CHARACTERS:
+        self.progress += by
+        if self.progress > MAX_ANSWER_CHARACTERS:
             raise AnswerTooLong
 
     def _scrub(self, value: str) -> str:

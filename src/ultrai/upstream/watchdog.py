@@ -7,14 +7,16 @@ block is cancelled and ends in `TimerExpired`. As in `asyncio.timeout`, a cancel
 goes through: it is told from our own by the task's count of cancellation requests.
 
 A loop that was blocked finds its timer overdue while bytes already wait in the socket; so the
-timer looks a second time, one turn of the loop later, before it believes in silence.
+timer looks a second time, a few turns of the loop later, before it believes in silence.
 """
 
 from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+_SECOND_LOOK_S: Final = 0.005
 
 
 class TimerExpired(Exception):
@@ -110,7 +112,7 @@ class Watchdog:
             self._arm(due_s)
         elif not self._looked_twice:
             self._looked_twice = True
-            self._handle = self._loop.call_later(0, self._look)
+            self._handle = self._loop.call_later(_SECOND_LOOK_S, self._look)
         else:
             self._expire()
 

@@ -362,6 +362,36 @@ def test_one_connection_serves_attempt_after_attempt():
 # --- refusals --------------------------------------------------------------------------------
 
 
+def test_cookies_are_not_kept():
+    async def run():
+        cookie = "Set-Cookie: __cf_bm=x; Path=/"
+        async with (
+            raw_server(answering("200 OK", whole(), cookie)) as server,
+            open_session() as session,
+        ):
+            upstream = HttpUpstream(config(server.base_url), session)
+            await upstream.send(request(), Heard())
+            await upstream.send(request(), Heard())
+            return server.requests[1].header("cookie")
+
+    assert asyncio.run(run()) is None
+
+
+def test_a_prompt_of_megabytes_is_sent_whole_and_without_a_warning():
+    async def run():
+        async with (
+            raw_server(answering("200 OK", whole())) as server,
+            open_session() as session,
+        ):
+            wanted = AttemptRequest("x/y", (Message("user", "x" * 3_000_000),), Sampling())
+            received = await HttpUpstream(config(server.base_url), session).send(wanted, Heard())
+            return received, len(server.requests[0].body)
+
+    received, sent_bytes = asyncio.run(run())
+    assert received.answer.text == "pong"
+    assert sent_bytes > 3_000_000
+
+
 def error_body(code, message, **metadata):
     return json.dumps({"error": {"code": code, "message": message, "metadata": metadata}}).encode()
 

@@ -68,7 +68,7 @@ def test_an_event_reads_back_as_it_was_written() -> None:
             FailureKind.TIMEOUT, "slow", Phase.MID_STREAM, 504, 1.5, "wait", Remedy.RETRY
         ),
         usage=Usage(1, 2, None, 0),
-        cost=Cost(4_800, CostState.REPORTED),
+        cost=Cost(4_800, CostState.REPORTED, "4.8e-06"),
         notice=Notice(NoticeCode.NO_KEY, "none", 1),
         facts={"answered_by": "a/b", "fallback": True},
     )

@@ -26,6 +26,11 @@ from ultrai.store.history import SqlHistory
 path = Path(sys.argv[1])
 database = open_database(path)
 history = SqlHistory(database)
+async def see(read, is_there):
+    for _ in range(20_000):
+        if is_there(await read()):
+            return
+    sys.exit("it was never written")
 teller = Teller("run_1")
 teller.begin(2)
 teller.attempt(0)
@@ -40,10 +45,7 @@ sys.stdin.read()
 """
 AFTER_THE_LINGER = """
 history.append(teller.events)
-async def see():
-    while not await history.list_runs(limit=1):
-        pass
-asyncio.run(see())
+asyncio.run(see(lambda: history.list_runs(limit=1), bool))
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -53,10 +55,7 @@ history.append(teller.events)
 asyncio.run(history.flush())
 teller.text("sentence", 1)
 history.append(teller.events[-1:])
-async def see():
-    while (await history.read_events("run_1"))[-1].text != "sentence":
-        pass
-asyncio.run(see())
+asyncio.run(see(lambda: history.read_events("run_1"), lambda e: e[-1].text == "sentence"))
 print("ready", flush=True)
 sys.stdin.read()
 """

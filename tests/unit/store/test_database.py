@@ -4,6 +4,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -127,6 +129,35 @@ def test_a_path_that_cannot_be_a_file_is_an_error_with_a_hint(tmp_path, place):
         open_database(tmp_path / place)
 
     assert "ULTRAI_HOME" in caught.value.hint
+
+
+def test_of_two_who_open_a_new_database_at_once_one_makes_the_tables(tmp_path, monkeypatch):
+    path = tmp_path / "ultrai.db"
+    upgrade, exclusively = schema._upgrade, schema.exclusively
+    upgrading, second_waits = threading.Event(), threading.Event()
+    upgrades = []
+
+    def upgrade_when_both_are_here(connection):
+        upgrades.append(connection)
+        upgrading.set()
+        assert second_waits.wait(60)
+        upgrade(connection)
+
+    def noting_the_second(lock):
+        if upgrading.is_set():
+            second_waits.set()
+        return exclusively(lock)
+
+    monkeypatch.setattr(schema, "_upgrade", upgrade_when_both_are_here)
+    monkeypatch.setattr(schema, "exclusively", noting_the_second)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(open_database, path)
+        assert upgrading.wait(60)
+        second = pool.submit(open_database, path)
+        first.result().close()
+        second.result().close()
+
+    assert len(upgrades) == 1
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):

@@ -230,6 +230,21 @@ def test_a_damaged_row_is_named_and_other_runs_are_still_readable(database, hist
     assert asyncio.run(history.load_report("run_2")).status is RunStatus.COMPLETE
 
 
+def test_a_damaged_run_of_a_dead_process_does_not_hide_the_others(path):
+    with open_database(path) as database:
+        keep(SqlHistory(database), whole_run("run_1")[:4])
+        keep(SqlHistory(database), whole_run("run_2"))
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("UPDATE events SET payload = '[' WHERE run_id = 'run_1'")
+    with open_database(path) as database:
+        runs = asyncio.run(SqlHistory(database).list_runs(limit=9))
+
+    assert {run.id: run.status for run in runs} == {
+        "run_1": RunStatus.INTERRUPTED,
+        "run_2": RunStatus.COMPLETE,
+    }
+
+
 def test_a_history_whose_middle_is_missing_is_an_error_and_not_a_guess(database, history):
     events = whole_run("run_1")
     keep(history, events[:1])

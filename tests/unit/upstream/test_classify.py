@@ -17,7 +17,7 @@ NOWHERE = Circumstances(now=NOW)
 
 def refused(status, message="no", around=NOWHERE, **metadata):
     error = {"message": message, "code": status, "metadata": metadata}
-    return classify_status(status, read_body(json.dumps({"error": error}).encode()), around)
+    return classify_status(status, read_body(json.dumps({"error": error}).encode()), around=around)
 
 
 def inside(code, message="no", **metadata):
@@ -55,14 +55,14 @@ def test_a_status_alone_has_its_kind_also_as_a_code_inside_a_200(status, kind):
     assert refused(status).kind is kind
     assert inside(status).kind is kind
     assert inside(str(status)).kind is kind
-    assert classify_status(status, Complaint(), NOWHERE).kind is kind
+    assert classify_status(status, Complaint(), around=NOWHERE).kind is kind
     assert refused(status).status == inside(status).status == status
 
 
 @pytest.mark.parametrize("status", [101, 300, 304, 399, 999])
 def test_a_status_that_is_no_error_is_a_bad_response_or_an_upstream_error(status):
     expected = Kind.UPSTREAM_ERROR if status >= 500 else Kind.BAD_RESPONSE
-    assert classify_status(status, Complaint(), NOWHERE).kind is expected
+    assert classify_status(status, Complaint(), around=NOWHERE).kind is expected
 
 
 @pytest.mark.parametrize(
@@ -235,18 +235,18 @@ def test_a_generic_message_is_completed_by_the_providers_words(raw):
     ],
 )
 def test_a_body_of_any_shape_gives_a_message(body, message):
-    failure = classify_status(502, read_body(body), NOWHERE)
+    failure = classify_status(502, read_body(body), around=NOWHERE)
     assert failure.kind is Kind.UPSTREAM_ERROR
     assert failure.message == message
 
 
 def test_a_status_without_a_name_still_gives_a_message():
-    assert classify_status(524, Complaint(), NOWHERE).message == "HTTP 524"
+    assert classify_status(524, Complaint(), around=NOWHERE).message == "HTTP 524"
 
 
 @given(st.integers(100, 999), st.binary(max_size=200))
 def test_no_status_with_any_body_is_without_a_kind_and_a_message(status, body):
-    failure = classify_status(status, read_body(body), NOWHERE)
+    failure = classify_status(status, read_body(body), around=NOWHERE)
     assert failure.message
     assert len(failure.message) <= 500
 

@@ -193,7 +193,7 @@ def test_endpoints_are_read_with_what_is_known_of_them():
         "throughput_last_30m": None,
     }
     answers = Answers(models__a__b__endpoints={"data": {"endpoints": [row, {"tag": "t"}]}})
-    first, second = run(list_endpoints(OPENROUTER, answers, "a/b"))
+    first, second = run(list_endpoints(OPENROUTER, answers, model_id="a/b"))
     assert (first.provider, first.status, first.uptime_percent) == ("OpenAI", 0, 99.5)
     assert (first.latency_ms, first.throughput_tps) == (412.0, None)
     assert first.rates.completion == Decimal("0.00001")
@@ -202,14 +202,14 @@ def test_endpoints_are_read_with_what_is_known_of_them():
 
 def test_a_variant_and_a_strange_id_stay_inside_the_path():
     answers = Answers(**{"models/a/b:free/endpoints": {"data": {"endpoints": []}}})
-    assert run(list_endpoints(OPENROUTER, answers, "a/b:free")) == []
+    assert run(list_endpoints(OPENROUTER, answers, model_id="a/b:free")) == []
     answers = Answers(**{"models/a%3Fb%23c/endpoints": {"data": {"endpoints": []}}})
-    assert run(list_endpoints(OPENROUTER, answers, "a?b#c")) == []
+    assert run(list_endpoints(OPENROUTER, answers, model_id="a?b#c")) == []
 
 
 def test_another_server_has_no_endpoints_and_is_not_asked():
     answers = Answers()
-    assert run(list_endpoints(VLLM, answers, "lab/m")) == []
+    assert run(list_endpoints(VLLM, answers, model_id="lab/m")) == []
     assert answers.asked == []
 
 

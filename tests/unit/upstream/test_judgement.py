@@ -25,7 +25,7 @@ def judged(*payloads):
     for payload in payloads:
         transcript.absorb(payload)
     transcript.take_rest()
-    return judge(transcript, Circumstances(), CUT)
+    return judge(transcript, Circumstances(), otherwise=CUT)
 
 
 def judged_body(**message):
@@ -33,7 +33,7 @@ def judged_body(**message):
     transcript = Transcript(None)
     transcript.absorb_body(json.dumps(body).encode())
     transcript.take_rest()
-    return judge(transcript, Circumstances(), CUT)
+    return judge(transcript, Circumstances(), otherwise=CUT)
 
 
 @pytest.mark.parametrize(

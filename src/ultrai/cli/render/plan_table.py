@@ -24,7 +24,7 @@ def plan_lines(plan: Plan, *, cap_nanos: int | None, width: int | None) -> list[
     """The table, the totals, and every Notice."""
     title = one_line(plan.cocktail or "models named one by one")
     lines: list[Line] = [(Cell(f"{title} · {count(len(plan.slots), 'slot')}", Style.BOLD),), ()]
-    rows = [_row(slot, candidate) for slot in plan.slots for candidate in _candidates(slot)]
+    rows = [_row(slot, candidate) for slot in plan.slots for candidate in slot.candidates]
     lines.extend(lay_out(_COLUMNS, rows, width=width, header=True))
     lines.append(())
     lines.extend((Cell(line),) for line in _totals(plan))
@@ -36,8 +36,8 @@ def plan_lines(plan: Plan, *, cap_nanos: int | None, width: int | None) -> list[
     return lines
 
 
-def _candidates(slot: PlannedSlot) -> tuple[PlannedCandidate, ...]:
-    return slot.candidates
+def _is_ready(candidate: PlannedCandidate) -> bool:
+    return candidate.is_ready
 
 
 def _row(slot: PlannedSlot, candidate: PlannedCandidate) -> list[Cell]:
@@ -71,6 +71,10 @@ def _totals(plan: Plan) -> list[str]:
 def _cap_lines(plan: Plan, cap_nanos: int | None) -> list[Line]:
     if cap_nanos is None:
         return []
+    empty = [str(slot.index + 1) for slot in plan.slots if not any(map(_is_ready, slot.candidates))]
+    if empty:
+        text = f"leaves slot {', '.join(empty)} without a usable model"
+        return [(Cell(f"cap    {money(cap_nanos)} {text}: 'ask' would refuse it", Style.BAD),)]
     high = plan.cost_nanos.high
     if high is None:
         text = f"cap    {money(cap_nanos)}: a price is unknown, so 'ask' would refuse (exit 5)"

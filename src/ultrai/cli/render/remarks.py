@@ -10,7 +10,7 @@ from __future__ import annotations
 from ultrai.cli.render.board import Board
 from ultrai.cli.render.phrases import count
 from ultrai.domain.event import Event, EventType
-from ultrai.domain.notice import NoticeCode
+from ultrai.domain.notice import Notice, NoticeCode
 
 # The heading, the line under an answer and the strip say these already.
 _SHOWN_IN_PLACE = (
@@ -39,7 +39,7 @@ class Remarks:
             return []
         if self._brief and notice.code in _SHOWN_IN_PLACE:
             return []
-        if self._brief and self._planning and not _is_about_asked(notice.message, event, board):
+        if self._brief and self._planning and not _is_about_asked(notice, board):
             self._kept_back.add(notice.message)
             return []
         self._said.add(notice.message)
@@ -52,12 +52,11 @@ class Remarks:
         return [f"note: {count(number, 'more note')} on backups; 'ultrai show last' lists all"]
 
 
-def _is_about_asked(message: str, event: Event, board: Board) -> bool:
-    slot = event.notice.slot if event.notice else None
-    if slot is None or slot >= len(board.seats):
+def _is_about_asked(notice: Notice, board: Board) -> bool:
+    if notice.slot is None or notice.slot >= len(board.seats):
         return True
-    seat = board.seats[slot]
-    return any(model in message.split() for model in _spellings(seat.primary, seat.first))
+    seat = board.seats[notice.slot]
+    return any(model in notice.message.split() for model in _spellings(seat.primary, seat.first))
 
 
 def _spellings(*models: str) -> set[str]:

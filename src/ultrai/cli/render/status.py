@@ -36,9 +36,9 @@ def status_lines(board: Board, *, now_ms: int, width: int) -> list[Line]:
     if not board.seats:
         return [(Cell("planning …", Style.DIM),)]
     names = short_names([model for seat in board.seats for model in _models(seat)])
-    rows = [_row(seat, names, now_ms) for seat in board.seats]
+    rows = [_row(seat, names, now_ms=now_ms) for seat in board.seats]
     return [
-        _header(board, now_ms, width),
+        _header(board, now_ms=now_ms, width=width),
         *lay_out(_COLUMNS, rows, width=width, header=False, fills=True),
     ]
 
@@ -47,7 +47,7 @@ def _models(seat: Seat) -> tuple[str, ...]:
     return (seat.primary, seat.first, seat.model or seat.first)
 
 
-def _header(board: Board, now_ms: int, width: int) -> Line:
+def _header(board: Board, *, now_ms: int, width: int) -> Line:
     parts = [one_line(board.title) or "models"]
     parts.append(f"est {bracket(board.low_nanos, board.high_nanos)}")
     if board.cap_nanos is not None:
@@ -62,7 +62,7 @@ def _header(board: Board, now_ms: int, width: int) -> Line:
     return (Cell(text, Style.BOLD), Cell(blank), Cell(time))
 
 
-def _row(seat: Seat, names: Mapping[str, str], now_ms: int) -> list[Cell]:
+def _row(seat: Seat, names: Mapping[str, str], *, now_ms: int) -> list[Cell]:
     style = seat.state.style
     symbol = "↻" if seat.fallback and not seat.is_over else seat.state.symbol
     first = "" if seat.first_token_ms is None else f"first {seat.first_token_ms / _SECOND_MS:.1f}s"

@@ -56,7 +56,7 @@ def lay_out(
 
     `fills`: the flexible columns take all the room, so that the others keep their place.
     """
-    kept, widths = _choose(columns, rows, width, header=header)
+    kept, widths = _choose(columns, rows, width=width, header=header)
     if fills and width is not None:
         spare = width - sum(widths) - len(_GAP) * (len(kept) - 1)
         flexible = [place for place, index in enumerate(kept) if columns[index].flexible]
@@ -65,31 +65,33 @@ def lay_out(
     lines: list[Line] = []
     if header:
         titles = [Cell(columns[index].title, Style.DIM) for index in kept]
-        lines.append(_line(titles, [columns[i] for i in kept], widths))
+        lines.append(_line(titles, [columns[i] for i in kept], widths=widths))
     for row in rows:
         cells = [row[index] for index in kept]
-        lines.extend(_wrapped(cells, [columns[i] for i in kept], widths))
+        lines.extend(_wrapped(cells, [columns[i] for i in kept], widths=widths))
     return lines
 
 
 def _choose(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Cell]],
-    width: int | None,
     *,
+    width: int | None,
     header: bool,
 ) -> tuple[list[int], list[int]]:
-    natural = [
-        max(
-            [cell_length(row[index].text) for row in rows]
-            + [cell_length(column.title) if header else 0]
-        )
-        for index, column in enumerate(columns)
+    widest = [
+        max((cell_length(row[index].text) for row in rows), default=0)
+        for index in range(len(columns))
     ]
-    kept = [index for index in range(len(columns)) if natural[index]]
+    # A column without a single word in it says nothing, whatever its title.
+    kept = [index for index in range(len(columns)) if widest[index]]
+    natural = [
+        max(width, cell_length(column.title) if header else 0)
+        for width, column in zip(widest, columns, strict=True)
+    ]
     if width is None:
         return kept, [natural[index] for index in kept]
-    while _least(kept, columns, natural) > width and any(columns[i].rank for i in kept):
+    while _least(kept, columns, natural=natural) > width and any(columns[i].rank for i in kept):
         kept.remove(max(kept, key=lambda index: (columns[index].rank, index)))
     room = width - len(_GAP) * (len(kept) - 1)
     room -= sum(natural[i] for i in kept if not columns[i].flexible)
@@ -107,14 +109,16 @@ def _share(room: int, wanted: Mapping[int, int]) -> dict[int, int]:
     return shares
 
 
-def _least(kept: Sequence[int], columns: Sequence[Column], natural: Sequence[int]) -> int:
+def _least(kept: Sequence[int], columns: Sequence[Column], *, natural: Sequence[int]) -> int:
     gaps = len(_GAP) * (len(kept) - 1)
     return gaps + sum(
         min(natural[i], columns[i].least) if columns[i].flexible else natural[i] for i in kept
     )
 
 
-def _wrapped(cells: Sequence[Cell], columns: Sequence[Column], widths: Sequence[int]) -> list[Line]:
+def _wrapped(
+    cells: Sequence[Cell], columns: Sequence[Column], *, widths: Sequence[int]
+) -> list[Line]:
     stacks = [
         wrap_words(cell.text, width) if column.wraps else [fit(cell.text, width)]
         for cell, column, width in zip(cells, columns, widths, strict=True)
@@ -127,13 +131,13 @@ def _wrapped(cells: Sequence[Cell], columns: Sequence[Column], widths: Sequence[
                 for stack, cell in zip(stacks, cells, strict=True)
             ],
             columns,
-            widths,
+            widths=widths,
         )
         for level in range(height)
     ]
 
 
-def _line(cells: Sequence[Cell], columns: Sequence[Column], widths: Sequence[int]) -> Line:
+def _line(cells: Sequence[Cell], columns: Sequence[Column], *, widths: Sequence[int]) -> Line:
     pieces: list[Cell] = []
     for position, (cell, column, width) in enumerate(zip(cells, columns, widths, strict=True)):
         if position:

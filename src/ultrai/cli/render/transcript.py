@@ -48,7 +48,7 @@ class Transcript:
     """Takes Events in order and writes text for the scrollback through `write`."""
 
     def __init__(
-        self, write: Callable[[str], None], width: Callable[[], int], palette: Palette
+        self, write: Callable[[str], None], *, width: Callable[[], int], palette: Palette
     ) -> None:
         self._write = write
         self._width = width

@@ -63,8 +63,8 @@ class View:
         self,
         output: Terminal,
         error: Terminal,
-        manner: Manner,
         *,
+        manner: Manner,
         cap_nanos: int | None = None,
     ) -> None:
         self._output = output
@@ -143,7 +143,9 @@ class View:
             return JsonReport(write, indent=_INDENT if self._output.is_terminal else None)
         if not self._output.redraws:
             return Sheet(write)
-        self._transcript = Transcript(write, lambda: self._output.width - 1, self._output.palette)
+        self._transcript = Transcript(
+            write, width=lambda: self._output.width - 1, palette=self._output.palette
+        )
         return self._transcript
 
     def _log(self, event: Event) -> None:
