@@ -324,3 +324,31 @@ def test_strict_refuses_a_plan_with_notices_before_spending() -> None:
     with pytest.raises(UsageError, match="--strict"):
         bar.ask(Ask(cocktail="X", strict=True))
     assert bar.upstream.requests == []
+
+
+def test_a_cap_that_no_candidate_fits_is_refused_with_what_the_cheapest_would_need() -> None:
+    bar = Bar(cocktails=FIVE)
+    with pytest.raises(BudgetRefusal) as caught:
+        bar.ask(Ask(cocktail="X", max_cost_nanos=1_000))
+    assert "allow --max-cost 0.00" in caught.value.hint
+    assert bar.upstream.requests == []
+
+
+def test_a_charge_above_the_bound_is_recorded_as_it_is_and_noted() -> None:
+    bar = Bar(scripts={"a/a": [Script(cost_raw="0.5")]})
+    report = bar.ask(Ask(models=("a/a",), max_cost_nanos=10_000_000))
+    assert report.cost_nanos == 500_000_000
+    assert "cost_above_bound" in codes(report)
+
+
+def test_a_model_of_unknown_price_is_asked_only_when_named_and_that_is_noted() -> None:
+    from dataclasses import replace
+
+    router = replace(model("r/auto"), prices=None)
+    bar = Bar(cocktails=[cocktail("X", ["r/auto", "b/b"])], models=[router, model("b/b")])
+    named = bar.ask(Ask(models=("r/auto",)))
+    assert "price_unknown" in codes(named)
+    seated = bar.ask(Ask(cocktail="X"))
+    assert seated.slots[0].answered_by == "b/b"
+    with pytest.raises(BudgetRefusal):
+        bar.ask(Ask(models=("r/auto",), max_cost_nanos=10**9))

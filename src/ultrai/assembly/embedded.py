@@ -26,7 +26,7 @@ class EmbeddedUpstream:
     """Fits `engine.ports.Upstream`; `connect` makes a client for one running model."""
 
     def __init__(
-        self, home: Path, runtime: LocalRuntime, connect: Callable[[LocalEndpoint], Upstream]
+        self, home: Path, runtime: LocalRuntime, *, connect: Callable[[LocalEndpoint], Upstream]
     ) -> None:
         self._home = home
         self._runtime = runtime

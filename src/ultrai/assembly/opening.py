@@ -160,7 +160,7 @@ class Pieces:
         def connect(endpoint: LocalEndpoint) -> Upstream:
             return self._embedded(endpoint, session)
 
-        upstreams[LOCAL] = EmbeddedUpstream(settings.home, runtime, connect)
+        upstreams[LOCAL] = EmbeddedUpstream(settings.home, runtime, connect=connect)
         return upstreams
 
     def _openrouter(self, settings: Settings, session: aiohttp.ClientSession) -> HttpUpstream:
@@ -183,7 +183,7 @@ class Pieces:
             wire_log=self.wire_log,
             user_agent=USER_AGENT,
         )
-        return HttpUpstream(config, session)
+        return HttpUpstream(config, session, now=self.clock.now)
 
     def _further(
         self, settings: Settings, name: str, *, session: aiohttp.ClientSession
@@ -204,7 +204,7 @@ class Pieces:
             wire_log=self.wire_log,
             user_agent=USER_AGENT,
         )
-        return HttpUpstream(config, session)
+        return HttpUpstream(config, session, now=self.clock.now)
 
     def _embedded(self, endpoint: LocalEndpoint, session: aiohttp.ClientSession) -> HttpUpstream:
         from ultrai.upstream.client import HttpUpstream
@@ -223,7 +223,7 @@ class Pieces:
             wire_log=self.wire_log,
             user_agent=USER_AGENT,
         )
-        return HttpUpstream(config, session)
+        return HttpUpstream(config, session, now=self.clock.now)
 
 
 def _addresses(settings: Settings) -> dict[str, str]:

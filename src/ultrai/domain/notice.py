@@ -14,7 +14,6 @@ class NoticeCode(StrEnum):
     MODEL_CORRECTED = "model_corrected"
     MODEL_SUPERSEDED = "model_superseded"
     MODEL_NOT_READY = "model_not_ready"
-    MODEL_EXPIRING = "model_expiring"
     PARAMETER_DROPPED = "parameter_dropped"
     REASONING_HEADROOM = "reasoning_headroom"
     MAX_TOKENS_REDUCED = "max_tokens_reduced"
@@ -22,7 +21,6 @@ class NoticeCode(StrEnum):
     ANSWER_TRUNCATED = "answer_truncated"
     FALLBACK_USED = "fallback_used"
     DIVERSITY_LOST = "diversity_lost"
-    RETRY_BUDGET_SPENT = "retry_budget_spent"
     CIRCUIT_OPEN = "circuit_open"
     CATALOGUE_MISSING = "catalogue_missing"
     CATALOGUE_STALE = "catalogue_stale"
@@ -35,9 +33,7 @@ class NoticeCode(StrEnum):
     QUORUM_MISSED = "quorum_missed"
     STOPPED_WAITING = "stopped_waiting"
     RUN_RESUMED = "run_resumed"
-    FILE_AS_CONTEXT = "file_as_context"
     HISTORY_FAILED = "history_failed"
-    NO_KEY = "no_key"
 
 
 @dataclass(frozen=True, slots=True)

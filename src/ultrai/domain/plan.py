@@ -110,7 +110,7 @@ class PlannedSlot:
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Lowest, expected and highest of something over a whole Run; None: not known."""
+    """Lowest, expected and highest of something; None: not known."""
 
     low: int | None
     expected: int | None

@@ -17,6 +17,8 @@ from datetime import datetime
 from ultrai.domain.attempt import AttemptRequest, PriceCap
 from ultrai.domain.catalog import Model, Rates
 from ultrai.domain.event import EventType
+from ultrai.domain.money import format_usd
+from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import (
     NOT_BILLED,
     Answer,
@@ -161,12 +163,12 @@ class AttemptRoom:
             stopped = self._bench.is_stopped(candidate.upstream)
             if stopped is not None:
                 return self._not_sent(attempt, stopped)
-            bound = attempt.bound_nanos
-            if bound is None and self._bench.envelope.is_capped:
+            if attempt.bound_nanos is None and self._bench.envelope.is_capped:
                 bound = self.bound_of(candidate.model, attempt.max_tokens)
-            if not self._bench.envelope.reserve(attempt.slot, bound):
+                attempt = replace(attempt, bound_nanos=bound)
+            if not self._bench.envelope.reserve(attempt.slot, attempt.bound_nanos):
                 return self._not_sent(attempt, _over_budget(candidate.model))
-            return await self._send(replace(attempt, bound_nanos=bound))
+            return await self._send(attempt)
         finally:
             rooms.gate.leave()
 
@@ -207,6 +209,7 @@ class AttemptRoom:
         elapsed_ms = int((loop.time() - started_s) * 1000)
         cost = self._cost(attempt, received, moment=started_at)
         bench.envelope.burn(attempt.slot, cost.nanos)
+        self._note_overcharge(attempt, cost)
         self._remember(attempt, received, witness=witness, times=(started_s, elapsed_ms))
         answer = received.answer
         if answer is not None:
@@ -279,6 +282,16 @@ class AttemptRoom:
             is_free=candidate.upstream in self._bench.rooms.tuning.free_upstreams,
             bound_nanos=lambda: self._bound(attempt),
         )
+
+    def _note_overcharge(self, attempt: Try, cost: Cost) -> None:
+        bound = attempt.bound_nanos
+        if bound is not None and cost.nanos is not None and cost.nanos > bound:
+            self._bench.feed.notice(
+                NoticeCode.COST_ABOVE_BOUND,
+                f"{attempt.candidate.model} was charged above the price cap sent with the request: "
+                f"${format_usd(cost.nanos)} instead of at most ${format_usd(bound)}",
+                slot=attempt.slot,
+            )
 
     def _bound(self, attempt: Try) -> int | None:
         if attempt.bound_nanos is not None:

@@ -274,7 +274,10 @@ class Desk:
         else:
             recipe = await self._cocktail_recipe(ask, query)
         if earlier is not None:
-            recipe = recipe_of_rest(recipe, earlier)
+            rest = recipe_of_rest(recipe, earlier)
+            message = f"{len(rest.slots)} slots of {earlier.id} are asked again"
+            resumed = Notice(NoticeCode.RUN_RESUMED, message)
+            recipe = replace(rest, notices=(resumed, *rest.notices))
         return recipe
 
     async def _cocktail_recipe(self, ask: Ask, query: Query) -> Recipe:

@@ -66,19 +66,42 @@ def check_envelope(plan: Plan, limits: Limits, *, catalog: Catalog) -> None:
         return
     for slot in plan.slots:
         for candidate in slot.candidates:
-            if candidate.is_ready and not catalog.knows(candidate.upstream):
+            if _lacks_price(candidate, slot, catalog):
                 raise BudgetRefusal(
                     f"no price of {candidate.model} is known, so a cost cap cannot be kept; "
                     "nothing was sent",
-                    hint="try again when the catalogue can be read, or leave --max-cost out",
+                    hint="leave --max-cost out, or ask a model with a listed price",
                 )
-    needed = sum(slot.dearest_nanos or 0 for slot in plan.slots)
+    needed = sum(_least_hold(slot) for slot in plan.slots)
     if needed > cap:
         raise BudgetRefusal(
             f"the worst case of this run is ${format_usd(needed)}, over the cap of "
             f"${format_usd(cap)}; nothing was sent",
             hint=f"allow --max-cost {format_usd(needed)}, or lower --max-tokens",
         )
+
+
+def _lacks_price(candidate: PlannedCandidate, slot: PlannedSlot, catalog: Catalog) -> bool:
+    """Whether the Slot rests on a Candidate whose price nobody knows."""
+    verdict = candidate.not_ready
+    if verdict is None:
+        return not catalog.knows(candidate.upstream)
+    alone = not any(each.is_ready for each in slot.candidates)
+    return alone and verdict.reason is NotReadyReason.PRICE_UNKNOWN
+
+
+def _least_hold(slot: PlannedSlot) -> int:
+    """What the cap must hold for this Slot; its cheapest Candidate's where none fits the cap."""
+    if any(candidate.is_ready for candidate in slot.candidates):
+        return slot.dearest_nanos or 0
+    bounds = [
+        candidate.bound_nanos
+        for candidate in slot.candidates
+        if candidate.bound_nanos is not None
+        and candidate.not_ready is not None
+        and candidate.not_ready.reason is NotReadyReason.OVER_PRICE_CAP
+    ]
+    return min(bounds, default=0)
 
 
 class _Planner:
@@ -252,16 +275,21 @@ class _Planner:
         if model.reasons_by_default and wanted > PROBE_TOKENS:
             wanted += self._tuning.reasoning_headroom_tokens
         max_tokens = wanted if limit is None else max(1, min(wanted, limit))
-        detailed = replace(
+        prompt_tokens = estimate_tokens(self._query.messages, model.tokenizer)
+        price = self._price(model, prompt_tokens, max_tokens=max_tokens)
+        return replace(
             candidate,
+            not_ready=candidate.not_ready or self._over_cap(candidate.model, price.high),
             max_tokens=max_tokens,
             max_tokens_limit=limit,
             dropped=self._dropped(model),
             reasons=model.reasons_by_default,
-            prompt_tokens=estimate_tokens(self._query.messages, model.tokenizer),
+            prompt_tokens=prompt_tokens,
+            low_nanos=price.low,
+            expected_nanos=price.expected,
+            bound_nanos=price.high,
             expected_ms=percentile(self._world.health[candidate.model].total_ms, 0.5),
         )
-        return self._priced(detailed, model)
 
     def _dropped(self, model: Model) -> tuple[str, ...]:
         if not model.supported_parameters:
@@ -274,33 +302,32 @@ class _Planner:
             if value is not None and name not in model.supported_parameters
         )
 
-    def _priced(self, candidate: PlannedCandidate, model: Model) -> PlannedCandidate:
+    def _price(self, model: Model, prompt_tokens: int, *, max_tokens: int) -> Bracket:
+        """What one Attempt may cost, in nanodollars."""
         prices = model.prices
         if prices is None:
-            return candidate
-        bound = bound_nanos(
-            prices,
-            prompt_tokens=self._bound_tokens,
-            max_tokens=candidate.max_tokens,
-            headroom=self._tuning.price_headroom,
+            return Bracket(None, None, None)
+        typical = _TYPICAL_ANSWER_TOKENS + _TYPICAL_REASONING_TOKENS * model.reasons_by_default
+        expected = min(max_tokens, typical)
+        rates = rates_at(prices, prompt_tokens, moment=self._world.now)
+        return Bracket(
+            low=rates_nanos(rates, prompt_tokens=prompt_tokens, completion_tokens=1),
+            expected=rates_nanos(rates, prompt_tokens=prompt_tokens, completion_tokens=expected),
+            high=bound_nanos(
+                prices,
+                prompt_tokens=self._bound_tokens,
+                max_tokens=max_tokens,
+                headroom=self._tuning.price_headroom,
+            ),
         )
-        rates = rates_at(prices, candidate.prompt_tokens, moment=self._world.now)
-        typical = _TYPICAL_ANSWER_TOKENS + _TYPICAL_REASONING_TOKENS * candidate.reasons
-        prompt = candidate.prompt_tokens
-        expected = min(candidate.max_tokens, typical)
-        verdict = candidate.not_ready
+
+    def _over_cap(self, model_id: str, bound: int | None) -> NotReady | None:
         cap = self._limits.max_cost_nanos
-        if verdict is None and cap is not None and bound > cap:
-            verdict = NotReady(
-                NotReadyReason.OVER_PRICE_CAP,
-                f"one attempt on {candidate.model} may cost ${format_usd(bound)}, over the cap",
-            )
-        return replace(
-            candidate,
-            not_ready=verdict,
-            bound_nanos=bound,
-            low_nanos=rates_nanos(rates, prompt_tokens=prompt, completion_tokens=1),
-            expected_nanos=rates_nanos(rates, prompt_tokens=prompt, completion_tokens=expected),
+        if cap is None or bound is None or bound <= cap:
+            return None
+        return NotReady(
+            NotReadyReason.OVER_PRICE_CAP,
+            f"one attempt on {model_id} may cost ${format_usd(bound)}, over the cap",
         )
 
     def _first(self, slot: PlannedSlot) -> PlannedCandidate | None:
@@ -314,6 +341,9 @@ class _Planner:
             self._notice(NoticeCode.MODEL_NOT_READY, candidate.not_ready.message, slot=index)
         else:
             return
+        if candidate.bound_nanos is None and self._world.catalog.knows(candidate.upstream):
+            message = f"the price of {candidate.model} is not known beforehand"
+            self._notice(NoticeCode.PRICE_UNKNOWN, message, slot=index)
         if candidate.dropped:
             names = ", ".join(candidate.dropped)
             self._notice(

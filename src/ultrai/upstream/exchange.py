@@ -154,7 +154,7 @@ class Exchange:
             words = FragmentMasker(self._config.key).mask(failure.message)
             failure = replace(failure, message=words)
             self._log.failed(f"{failure.kind.value}: {words}")
-        if answer is not None:
+        if answer is not None and answer.generation_id != generation_id:
             answer = replace(answer, generation_id=generation_id)
         return replace(
             received,

@@ -30,6 +30,7 @@ class Watchdog:
         "_cancelling",
         "_expired",
         "_handle",
+        "_is_over",
         "_looked_twice",
         "_loop",
         "_silence_s",
@@ -53,6 +54,7 @@ class Watchdog:
         self._silence_s: float | None = None
         self._expired: str | None = None
         self._looked_twice = False
+        self._is_over = False
         self.alive_s = self._loop.time()
 
     def now_s(self) -> float:
@@ -83,6 +85,7 @@ class Watchdog:
         trace: TracebackType | None,
     ) -> None:
         """Stop guarding. Raises TimerExpired in place of the cancellation that is our own."""
+        self._is_over = True
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -98,6 +101,8 @@ class Watchdog:
         return min(self._stage_due_s, self.alive_s + self._silence_s)
 
     def _arm(self, due_s: float) -> None:
+        if self._is_over:
+            return  # a stage that others announce late must not cancel what the task does next
         if self._handle is not None:
             if self._handle.when() <= due_s:
                 return

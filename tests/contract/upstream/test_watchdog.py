@@ -143,3 +143,14 @@ def test_a_block_that_ends_in_time_leaves_no_timer():
         return handle.cancelled(), watchdog._handle
 
     assert asyncio.run(run()) == (True, None)
+
+
+def test_a_stage_announced_after_the_block_cancels_nothing():
+    async def run():
+        with Watchdog() as watchdog:
+            watchdog.enter("connection", 60)
+        watchdog.enter("head", SHORT / 4)
+        await asyncio.sleep(SHORT)
+        return "undisturbed"
+
+    assert asyncio.run(run()) == "undisturbed"
