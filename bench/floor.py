@@ -4,10 +4,11 @@ What it does for one prompt to N models, and no more:
 
 - one `aiohttp.ClientSession` for all, without a limit on connections and without cookies;
 - N tasks of one TaskGroup, each a `session.post` of a body that msgspec encodes, with exactly the
-  headers that UltrAI sends (`run.py` compares both requests byte by byte before it measures);
+  headers that UltrAI sends (`rivals.py` compares both requests before anything is measured);
 - not streamed: `resp.read()`, `msgspec.json.decode` into dicts, then text, finish reason, usage;
-- streamed: `resp.content.iter_any()` to the end of the body; a buffer split at blank lines, `data: `
-  taken off, each payload decoded by msgspec into dicts, text appended, finish reason and usage kept;
+- streamed: `resp.content.iter_any()` to the end of the body; a buffer split at blank lines,
+  `data: ` taken off, each payload decoded by msgspec into dicts, text appended, finish reason and
+  usage kept;
 - a status other than 200 raises.
 
 It has no timers but aiohttp's own, no retries, no prices, no events and no notion of a bad answer.
@@ -21,8 +22,8 @@ from typing import Any
 
 import aiohttp
 import msgspec
-
 from questions import KEY, Question
+
 from ultrai import __version__
 
 HEADERS = {

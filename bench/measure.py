@@ -1,9 +1,9 @@
 """Samples of CPU and wall time, taken in turns.
 
-The machine is noisy and the noise drifts, so rivals are measured one after the other in every round,
-the order turned by one each time; a figure is the median over the rounds, a ratio the median of the
-rounds' own ratios. CPU is that of the whole process, all threads. Everybody's garbage is collected
-before each sample and the collector is off during it, for all alike.
+The machine is noisy and the noise drifts, so rivals are measured one after the other in every
+round, the order turned by one each time; a figure is the median over the rounds, a ratio the
+median of the rounds' own ratios. CPU is that of the whole process, all threads. Everybody's garbage
+is collected before each sample and the collector is off during it, for all alike.
 """
 
 from __future__ import annotations

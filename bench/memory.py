@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvloop
-
 from questions import Question
 from rows import Row
 
@@ -72,8 +71,9 @@ async def _asker(who: str, address: str, home: Path, stack: AsyncExitStack) -> A
         session = await stack.enter_async_context(open_floor())
         return lambda question: ask_all(session, f"{address}/api/v1/chat/completions", question)
     if who == "ultrai":
-        import ultrai  # noqa: PLC0415 - the same
         from rivals import ask_ultrai, settings_for  # noqa: PLC0415 - the same
+
+        import ultrai  # noqa: PLC0415 - the same
 
         settings = settings_for(address, home, history=True)
         asker = await stack.enter_async_context(ultrai.open(settings))
@@ -86,7 +86,7 @@ async def _growth_kb(ask: Ask, address: str, count: int, before_kb: float) -> fl
     async with asyncio.TaskGroup() as group:
         for _ in range(count // held.count):
             group.create_task(_as_coroutine(ask, held))
-        while await _ask_upstream(address, "held") != str(count):
+        while await _ask_upstream(address, "held") != str(count):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)
         growth_kb = (resident_kb() - before_kb) / count

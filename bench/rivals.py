@@ -11,15 +11,17 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING
 
 import aiohttp
+from floor import ask_all, open_floor
+from questions import KEY, Question
 
 import ultrai
-from floor import ask_all, open_floor
-from measure import Work
-from questions import KEY, Question
 from ultrai.domain.secret import Secret
+
+if TYPE_CHECKING:
+    from measure import Work
 
 FLOOR, OFF, ON = "bare aiohttp", "history off", "history on"
 HERE = Path(__file__).parent
@@ -130,9 +132,9 @@ async def frames_per_read(work: Work, frames: int) -> float:
     async def counted(reader: aiohttp.StreamReader) -> bytes:
         nonlocal reads
         reads += 1
-        return cast("bytes", await readany(reader))
+        return await readany(reader)
 
-    aiohttp.StreamReader.readany = counted  # type: ignore[method-assign]
+    aiohttp.StreamReader.readany = counted  # type: ignore[assignment, method-assign]
     try:
         await work()
     finally:

@@ -10,7 +10,7 @@ _WIDTHS = (46, 12, 12, 9, 9)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. `ratio` is to the bare loop; `target` bounds the ratio, or the figure without one.
+    """One figure. `ratio` is to the bare loop; `target` bounds the ratio, or else the figure.
 
     `wall` is in the figure's unit. A row without a target is for orientation.
     """

@@ -16,18 +16,26 @@ from pathlib import Path
 
 import aiohttp
 import uvloop
-
 from measure import Sample, interleave, median_cpu_s, median_wall_s, ratio
 from memory import memory_rows
 from questions import Question
-from rivals import FLOOR, OFF, ON, Rivals, frames_per_read, open_rivals, running_upstream
-from rivals import watch_ultrai
+from rivals import (
+    FLOOR,
+    OFF,
+    ON,
+    Rivals,
+    frames_per_read,
+    open_rivals,
+    running_upstream,
+    watch_ultrai,
+)
 from rows import Row, print_rows
 from startup import startup_rows
 
 QUERY_TARGETS = {OFF: 2.5, ON: 4.0}
 CHUNK_TARGETS = {OFF: 3.0, ON: 3.0}
 _SHORT_FRAMES = 100
+_WATCHED = "u.stream, history off"
 
 
 def main() -> int:
@@ -88,20 +96,20 @@ async def _query_rows(
 async def _chunk_rows(rivals: Rivals, question: Question, *, rounds: int) -> list[Row]:
     """The slope between a short and a long answer, so that only the chunks count."""
     short = replace(question, frames=_SHORT_FRAMES)
-    works = {name: (short_, rivals.works(question)[name]) for name, short_ in rivals.works(short).items()}
-    works["u.stream, history off"] = (
-        partial(watch_ultrai, rivals.off, short),
-        partial(watch_ultrai, rivals.off, question),
-    )
+    short_works, long_works = rivals.works(short), rivals.works(question)
+    short_works[_WATCHED] = partial(watch_ultrai, rivals.off, short)
+    long_works[_WATCHED] = partial(watch_ultrai, rivals.off, question)
+    works = {f"{name}, short": work for name, work in short_works.items()}
+    works |= {f"{name}, long": work for name, work in long_works.items()}
+    taken = await interleave(works, rounds=rounds, repeats=1)
     chunks = (question.frames - short.frames) * question.count
-    flat = {(name, size): work for name, pair in works.items() for size, work in enumerate(pair)}
-    taken = await interleave(
-        {f"{name}|{size}": work for (name, size), work in flat.items()}, rounds=rounds, repeats=1
-    )
-    slopes = {name: _slopes(taken[f"{name}|0"], taken[f"{name}|1"], chunks) for name in works}
+    slopes = {
+        name: _slopes(taken[f"{name}, short"], taken[f"{name}, long"], chunks)
+        for name in long_works
+    }
     how = "one at a time, paced by 1 ms" if question.pace_ms else "as fast as they come"
     rows = []
-    for name, (_, long_work) in works.items():
+    for name, long_work in long_works.items():
         per_read = await frames_per_read(long_work, question.frames * question.count)
         rows.append(
             Row(

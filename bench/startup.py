@@ -22,7 +22,6 @@ def startup_rows(repeats: int) -> list[Row]:
         _row(
             "from ultrai import open, Settings",
             _import_ms("from ultrai import open, Settings", repeats),
-            150,
         ),
         _row("python -c pass", nothing * 1000),
         _row("ultrai --version", version * 1000),

@@ -183,7 +183,12 @@ class Pieces:
             wire_log=self.wire_log,
             user_agent=USER_AGENT,
         )
-        return HttpUpstream(config, session, now=self.clock.now)
+        return HttpUpstream(
+            config,
+            session,
+            now=self.clock.now,
+            connect_timeout_s=settings.connect_timeout_s,
+        )
 
     def _further(
         self, settings: Settings, name: str, *, session: aiohttp.ClientSession
@@ -204,7 +209,12 @@ class Pieces:
             wire_log=self.wire_log,
             user_agent=USER_AGENT,
         )
-        return HttpUpstream(config, session, now=self.clock.now)
+        return HttpUpstream(
+            config,
+            session,
+            now=self.clock.now,
+            connect_timeout_s=settings.connect_timeout_s,
+        )
 
     def _embedded(self, endpoint: LocalEndpoint, session: aiohttp.ClientSession) -> HttpUpstream:
         from ultrai.upstream.client import HttpUpstream

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ultrai.domain.query import Message, Sampling
+from ultrai.domain.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Timers:
     """How long each stage of an Attempt may take, in seconds.
 
@@ -33,7 +34,7 @@ class PriceCap:
     request: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AttemptRequest:
     """One request. `model` is our own id, with the upstream's prefix if it has one.
 

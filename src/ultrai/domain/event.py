@@ -23,9 +23,11 @@ back as it was.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from ultrai.domain.value import value
 
 if TYPE_CHECKING:
     from ultrai.domain.notice import Notice
@@ -57,7 +59,7 @@ class EventType(StrEnum):
     REPORT = "report"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """One fact. `seq` counts from 0 without gaps; `t_ms` is milliseconds since the Run began."""
 
@@ -99,14 +101,14 @@ class Event:
         return shape
 
     def _add_values(self, shape: dict[str, object]) -> None:
-        for name, value in (
+        for name, part in (
             ("answer", self.answer),
             ("failure", self.failure),
             ("usage", self.usage),
             ("notice", self.notice),
         ):
-            if value is not None:
-                shape[name] = value.to_dict()
+            if part is not None:
+                shape[name] = part.to_dict()
         if self.cost is not None:
             shape.update(self.cost.to_dict())
             if self.cost.raw is not None:

@@ -11,7 +11,7 @@ from typing import cast
 
 from ultrai.domain.event import Event, EventType
 from ultrai.domain.notice import Notice
-from ultrai.domain.outcome import NOT_BILLED, Answer, Cost, CostState, Failure, Usage
+from ultrai.domain.outcome import NO_USAGE, NOT_BILLED, Answer, Cost, CostState, Failure, Usage
 from ultrai.domain.report import (
     AttemptReport,
     Partial,
@@ -20,6 +20,8 @@ from ultrai.domain.report import (
     SlotReport,
     SlotState,
 )
+
+_NOT_KNOWN_YET = Cost(None, CostState.ESTIMATED)
 
 
 class _Attempt:
@@ -50,7 +52,7 @@ class _Attempt:
         self.generation_id: str | None = None
         self.usage: Usage | None = None
         # Until it ends nobody knows what an Attempt cost; a killed process leaves it so.
-        self.cost = Cost(None, CostState.ESTIMATED)
+        self.cost = _NOT_KNOWN_YET
         self.first_token_ms: int | None = None
         self.text: list[str] = []
         self.reasoning: list[str] = []
@@ -235,7 +237,7 @@ class ReportFold:
     def _settle(self, attempt: _Attempt, event: Event) -> None:
         attempt.elapsed_ms = cast("int | None", event.facts.get("elapsed_ms"))
         attempt.generation_id = cast("str | None", event.facts.get("generation_id"))
-        attempt.usage = None if event.usage == Usage() else event.usage
+        attempt.usage = None if event.usage == NO_USAGE else event.usage
         attempt.cost = event.cost or NOT_BILLED
 
     def _slot(self, event: Event) -> _Slot:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ultrai.domain.money import format_usd
+from ultrai.domain.value import value
 
 
 class FailureKind(StrEnum):
@@ -103,7 +104,7 @@ class Failure:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Usage:
     """Token counts by the model's own tokenizer, as the upstream reports them; None: not said."""
 
@@ -122,7 +123,7 @@ class Usage:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cost:
     """Nanodollars and how well they are known; `raw` is the upstream's own string, if any."""
 
@@ -138,6 +139,7 @@ class Cost:
         }
 
 
+NO_USAGE = Usage()
 NOT_BILLED = Cost(0, CostState.NOT_BILLED)
 
 
@@ -155,7 +157,7 @@ class ToolCall:
         return {"id": self.id, "type": "function", "function": function}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """A complete text with its provenance. `model` and `provider` are what the upstream said."""
 
@@ -190,7 +192,7 @@ class Answer:
         return shape
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Received:
     """What one Attempt brought home from the upstream: exactly one of `answer` and `failure`.
 

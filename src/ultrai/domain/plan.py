@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice
+from ultrai.domain.value import value
 
 
 class NotReadyReason(StrEnum):
@@ -32,7 +33,7 @@ class NotReady:
     until_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PlannedCandidate:
     """A model that may fill a Slot, with what one Attempt on it would ask for and cost.
 
@@ -83,7 +84,7 @@ class PlannedCandidate:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PlannedSlot:
     """One Slot with its Candidates in the order in which they are tried."""
 
@@ -108,7 +109,7 @@ class PlannedSlot:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bracket:
     """Lowest, expected and highest of something; None: not known."""
 

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ultrai.domain.value import value
+
 Role = Literal["system", "user", "assistant"]
 
 DEFAULT_MAX_TOKENS = 1000
@@ -24,7 +26,7 @@ class Message:
         return {"role": self.role, "content": self.content}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sampling:
     """How an answer is drawn. `max_tokens` counts output tokens and is always sent."""
 

@@ -21,6 +21,7 @@ from ultrai.domain.outcome import (
     Remedy,
     Usage,
 )
+from ultrai.domain.value import value
 
 
 class RunStatus(StrEnum):
@@ -67,7 +68,7 @@ class Partial:
         return {"text": self.text, "reasoning": self.reasoning}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AttemptReport:
     """One request to the upstream for one Candidate. `outcome` is None while it runs."""
 
@@ -98,7 +99,7 @@ class AttemptReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SlotReport:
     """One seat and what came of it. `failure` is why the Slot was given up."""
 
@@ -144,7 +145,7 @@ class SlotReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Report:
     """The whole Run. `cocktail` is None where models were named one by one."""
 

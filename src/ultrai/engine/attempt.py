@@ -20,6 +20,7 @@ from ultrai.domain.event import EventType
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import (
+    NO_USAGE,
     NOT_BILLED,
     Answer,
     Cost,
@@ -33,6 +34,7 @@ from ultrai.domain.outcome import (
 from ultrai.domain.plan import PlannedCandidate
 from ultrai.domain.query import Query, Sampling
 from ultrai.domain.stamp import stamp
+from ultrai.domain.value import value
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.gate import Entry, Gate, Refusal
 from ultrai.engine.ports import Clock, Upstream
@@ -71,7 +73,7 @@ class Bench:
     streaming: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Try:
     """One Attempt to be made. `price_cap` None: as the Catalog's prices give it."""
 
@@ -86,7 +88,7 @@ class Try:
     bound_nanos: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Made:
     """What came of it. `answer` xor `failure`; `text_begun`: readers have seen some of it."""
 
@@ -348,7 +350,7 @@ class AttemptRoom:
 
     def _not_sent(self, attempt: Try, failure: Failure) -> Made:
         self._announce(attempt, self._bench.rooms.clock.now())
-        return Made(None, failure, Usage(), NOT_BILLED, 0)
+        return Made(None, failure, NO_USAGE, NOT_BILLED, 0)
 
 
 def _over_budget(model_id: str) -> Failure:

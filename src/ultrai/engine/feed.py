@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from ultrai.domain.errors import StoreError
@@ -23,6 +23,7 @@ from ultrai.domain.fold import ReportFold
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.outcome import Answer, Cost, Failure, Usage
 from ultrai.domain.report import Report
+from ultrai.domain.value import value
 
 _BACKLOG_BEFORE_MERGING = 256
 _MERGED_TEXT_CAP = 65_536
@@ -42,7 +43,7 @@ class EventLog(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Body:
     """What an Event says beside its head."""
 

@@ -16,9 +16,9 @@ import asyncio
 import heapq
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
+from ultrai.domain.value import value
 from ultrai.policy.pacing import FREE_MODELS_PER_MINUTE, ExactWindow, Pace, TokenBucket
 
 
@@ -29,7 +29,7 @@ class Refusal(Enum):
     TOO_LATE = "too_late"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """Who asks for a Permit: which model of which upstream, for which owner (a Run)."""
 

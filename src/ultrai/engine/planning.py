@@ -118,6 +118,7 @@ class _Planner:
         self._notices: list[Notice] = list(recipe.notices)
         self._bound_tokens = bound_tokens(query.messages)
         self._made: dict[str, PlannedCandidate] = {}
+        self._estimates: dict[str | None, int] = {}
         self._free_listed: Sequence[str] | None = None
         self._heirs: dict[str, str | None] = {}
         self._taken = {s.primary for s in recipe.slots if self._is_listed(s.primary)}
@@ -185,7 +186,8 @@ class _Planner:
                 return replace(self._candidate(heir), role=role, replaces=model_id)
             if self._recipe.named and is_primary:
                 raise self._unknown(model_id)
-        return replace(self._candidate(model_id), role=role)
+        candidate = self._candidate(model_id)
+        return candidate if is_primary else replace(candidate, role=role)
 
     def _heir(self, model_id: str) -> str | None:
         """Who takes the place of a retired id: the same everywhere in one Plan."""
@@ -218,6 +220,7 @@ class _Planner:
         )
 
     def _candidate(self, model_id: str) -> PlannedCandidate:
+        """The model as a Candidate that is asked first; made once in a Plan."""
         made = self._made.get(model_id)
         if made is None:
             made = self._made[model_id] = self._make(model_id)
@@ -229,21 +232,29 @@ class _Planner:
         max_tokens = self._query.sampling.max_tokens
         if upstream in world.keyless:
             verdict = NotReady(NotReadyReason.NO_KEY, f"no key is set for {upstream}")
-            return PlannedCandidate(model_id, upstream, "", max_tokens, verdict)
+            return PlannedCandidate(model_id, upstream, "primary", max_tokens, verdict)
         if not world.catalog.knows(upstream):
             cooling = cooling_down(model_id, world.health[model_id], now_s=world.now.timestamp())
-            return PlannedCandidate(model_id, upstream, "", max_tokens, cooling)
+            return PlannedCandidate(model_id, upstream, "primary", max_tokens, cooling)
         model = find_model(world.catalog, model_id)
-        tokenizer = None if model is None else model.tokenizer
-        needed = window_tokens(self._query.messages, tokenizer)
+        prompt_tokens = self._estimate(None if model is None else model.tokenizer)
         judged = judge(
             model_id,
             model,
             health=self._health(model_id, upstream),
-            question=self._question(upstream, needed),
+            question=self._question(upstream, window_tokens(prompt_tokens)),
         )
-        candidate = PlannedCandidate(model_id, upstream, "", max_tokens, judged)
-        return candidate if model is None else self._detail(candidate, model, needed=needed)
+        if model is None:
+            return PlannedCandidate(model_id, upstream, "primary", max_tokens, judged)
+        return self._listed(model, judged, prompt_tokens=prompt_tokens)
+
+    def _estimate(self, tokenizer: str | None) -> int:
+        """About how many tokens the Query makes, reckoned once for each family."""
+        estimate = self._estimates.get(tokenizer)
+        if estimate is None:
+            estimate = estimate_tokens(self._query.messages, tokenizer)
+            self._estimates[tokenizer] = estimate
+        return estimate
 
     def _health(self, model_id: str, upstream: str) -> ModelHealth:
         """Health, forgetting a withdrawal that the current listing is younger than."""
@@ -267,19 +278,20 @@ class _Planner:
             free_resets_s=self._world.free_resets_s,
         )
 
-    def _detail(
-        self, candidate: PlannedCandidate, model: Model, *, needed: int
+    def _listed(
+        self, model: Model, verdict: NotReady | None, *, prompt_tokens: int
     ) -> PlannedCandidate:
-        limit = _output_limit(model, needed)
+        limit = _output_limit(model, window_tokens(prompt_tokens))
         wanted = self._query.sampling.max_tokens
         if model.reasons_by_default and wanted > PROBE_TOKENS:
             wanted += self._tuning.reasoning_headroom_tokens
         max_tokens = wanted if limit is None else max(1, min(wanted, limit))
-        prompt_tokens = estimate_tokens(self._query.messages, model.tokenizer)
         price = self._price(model, prompt_tokens, max_tokens=max_tokens)
-        return replace(
-            candidate,
-            not_ready=candidate.not_ready or self._over_cap(candidate.model, price.high),
+        return PlannedCandidate(
+            model=model.id,
+            upstream=self._world.upstream_of(model.id),
+            role="primary",
+            not_ready=verdict or self._over_cap(model.id, price.high),
             max_tokens=max_tokens,
             max_tokens_limit=limit,
             dropped=self._dropped(model),
@@ -288,7 +300,7 @@ class _Planner:
             low_nanos=price.low,
             expected_nanos=price.expected,
             bound_nanos=price.high,
-            expected_ms=percentile(self._world.health[candidate.model].total_ms, 0.5),
+            expected_ms=percentile(self._world.health[model.id].total_ms, 0.5),
         )
 
     def _dropped(self, model: Model) -> tuple[str, ...]:

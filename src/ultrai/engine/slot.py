@@ -108,10 +108,10 @@ class SlotRoom:
             self._rest.set_result(None)
 
     def is_silent_on(self, name: str) -> bool:
-        """Whether an Attempt on that upstream runs and has shown no text yet."""
+        """Whether an Attempt on that upstream waits for its Permit, or has shown no text yet."""
         witness = self._room.witness
         on_it = self._current is not None and self._current.upstream == name
-        return on_it and witness is not None and witness.first_token_s is None
+        return on_it and (witness is None or witness.first_token_s is None)
 
     def claim_first(self) -> None:
         """Take the first Candidate before any Slot runs, so that no other takes it as a Backup."""
@@ -248,7 +248,8 @@ class SlotRoom:
             time_left_s=self._time_left_s(),
             max_wait_s=rooms.tuning.max_wait_s,
             chance=rooms.chance(),
-            may_retry=rooms.retries.allows_retry(),
+            may_retry=rooms.retries.allows_retry()
+            and self._bench.is_stopped(progress.candidate.upstream) is None,
             changed=progress.changed or self._strict,
             attempt_s=made.elapsed_ms / 1000,
             max_tokens_floor=rooms.tuning.max_tokens_floor,

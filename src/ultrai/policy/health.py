@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ultrai.domain.outcome import FailureKind
+from ultrai.domain.value import value
 
 FAILURES_TO_OPEN = 5
 COOL_DOWN_S = 30.0
@@ -36,7 +37,7 @@ BLAMEWORTHY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelHealth:
     """Memory of one model. `open_until_s` and `rests_until_s` are Unix seconds."""
 

@@ -8,14 +8,14 @@ A Candidate that is not usable for another reason is never asked.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 
 from ultrai.domain.plan import NotReadyReason, PlannedCandidate
+from ultrai.domain.value import value
 
 _SOMETIMES = frozenset({NotReadyReason.COOLING_DOWN})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Turn:
     """The next Candidate. `shared`: another Slot uses the model; `cooling`: its circuit is open."""
 

@@ -31,7 +31,10 @@ def rates_at(prices: Prices, prompt_tokens: int, *, moment: datetime) -> Rates:
 
 def dearest_rates(prices: Prices, prompt_tokens: int) -> Rates:
     """Per unit, the dearest that could apply to a prompt of up to this size, at any time."""
-    candidates = [prices.base]
+    base = prices.base
+    if not prices.overrides and base.cache_write is None and base.internal_reasoning is None:
+        return base
+    candidates = [base]
     candidates += [o.rates for o in prices.overrides if _exceeds(o, prompt_tokens)]
     prompt = max(_dearest((r.prompt, r.cache_write) for r in candidates), _ZERO)
     completion = max(_dearest((r.completion, r.internal_reasoning) for r in candidates), _ZERO)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.plan import NotReady, NotReadyReason
+from ultrai.domain.value import value
 from ultrai.policy.health import ModelHealth
 from ultrai.policy.pricing import dearest_rates
 
@@ -16,7 +16,7 @@ NOT_IN_CATALOGUE = "is not in the catalogue"
 NOT_PULLED = "has no weights on this machine: run `ultrai local pull`"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """What the verdict depends on beside the model.
 

@@ -44,9 +44,9 @@ def estimate_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
     return round(tokens * _FAMILY_FACTOR.get((tokenizer or "").lower(), 1.0))
 
 
-def window_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
-    """The estimate with a margin: what a window must hold beside the output."""
-    return round(estimate_tokens(messages, tokenizer) * _WINDOW_MARGIN)
+def window_tokens(estimate: int) -> int:
+    """An estimate with a margin: what a window must hold beside the output."""
+    return round(estimate * _WINDOW_MARGIN)
 
 
 def bound_tokens(messages: Sequence[Message]) -> int:

@@ -156,10 +156,11 @@ class Exchange:
             self._log.failed(f"{failure.kind.value}: {words}")
         if answer is not None and answer.generation_id != generation_id:
             answer = replace(answer, generation_id=generation_id)
-        return replace(
-            received,
+        return Received(
             answer=answer,
             failure=failure,
+            usage=received.usage,
+            cost_raw=received.cost_raw,
             generation_id=generation_id,
             sent=self._body is not None and self._body.has_departed,
             streamed=incoming is not None and incoming.kind is BodyKind.STREAM,

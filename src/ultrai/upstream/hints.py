@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from ultrai.domain.outcome import Phase
+from ultrai.domain.value import value
 from ultrai.upstream.complaint import Complaint
 from ultrai.upstream.lenient import integer, items, mapping, number, text
 
@@ -20,7 +21,7 @@ _LATEST_MILLISECONDS: Final = 10_000_000_000_000
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Circumstances:
     """What else is known when a Complaint is judged.
 
@@ -54,8 +55,8 @@ def retry_after_s(complaint: Complaint, around: Circumstances) -> float | None:
 def resets_at_ms(complaint: Complaint, around: Circumstances) -> int | None:
     """Epoch milliseconds at which a limit resets, where the upstream says so."""
     quoted = _lowered(complaint.metadata.get("headers"))
-    for value in (around.headers.get("X-RateLimit-Reset"), quoted.get("x-ratelimit-reset")):
-        moment = _epoch_ms(value)
+    for stamp in (around.headers.get("X-RateLimit-Reset"), quoted.get("x-ratelimit-reset")):
+        moment = _epoch_ms(stamp)
         if moment is not None:
             return moment
     return _iso_ms(complaint.metadata.get("resets_at"))

@@ -15,7 +15,7 @@ from ultrai.upstream.complaint import read_body
 from ultrai.upstream.config import UpstreamConfig
 from ultrai.upstream.hints import Circumstances
 from ultrai.upstream.lenient import UNREADABLE, parse_json
-from ultrai.upstream.masking import FragmentMasker
+from ultrai.upstream.masking import FragmentMasker, mask
 from ultrai.upstream.mishap import READ_ERRORS, TRANSPORT_ERRORS, before_head
 from ultrai.upstream.outgoing import is_usable_key, request_headers
 from ultrai.upstream.words import one_line
@@ -91,7 +91,8 @@ class Lookup:
             if response.status == _OK:
                 words = "the connection broke while the response was read"
                 raise self._unavailable(Failure(FailureKind.NETWORK, words)) from None
-        return bytes(body)
+        # A listing is kept on disk: also there the key must not be, should an upstream echo it.
+        return mask(self._config.key, body.decode("latin-1")).encode("latin-1")
 
     def _judge(self, response: aiohttp.ClientResponse, body: bytes) -> object:
         if response.status in range(300, 400):

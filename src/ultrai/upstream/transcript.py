@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ultrai.domain.outcome import ToolCall, Usage
+from ultrai.domain.outcome import NO_USAGE, ToolCall
 from ultrai.domain.secret import Secret
 from ultrai.upstream.complaint import Complaint, read_error
 from ultrai.upstream.lenient import parse_json
@@ -76,7 +76,7 @@ class Transcript:
         self.progress = 0  # grows with every text, reasoning or tool call that arrives
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
-        self.usage = Usage()
+        self.usage = NO_USAGE
         self.cost_raw: str | None = None
         self.error: Complaint | None = None
         self.late_error: Complaint | None = None
@@ -245,7 +245,7 @@ class Transcript:
 
     def _absorb_usage(self, frame: UsageFrame) -> None:
         usage = read_usage(frame)
-        if usage != Usage():
+        if usage != NO_USAGE:
             self.usage = usage
         self.cost_raw = read_cost(frame) or self.cost_raw
 

@@ -141,9 +141,7 @@ ROWS = {
     ),
     "reset before the head": Row(before_head(Act.RESET), "network", cost="estimated", **PLENTY),
     "closed before the head": Row(before_head(Act.CLOSE), "network", cost="estimated", **PLENTY),
-    "no head": Row(
-        before_head(Act.HOLD), "timeout", cost="estimated", settings=OVERDUE, **PLENTY
-    ),
+    "no head": Row(before_head(Act.HOLD), "timeout", cost="estimated", settings=OVERDUE, **PLENTY),
     "no text": Row(
         streamed(frame(), Act.HOLD), "timeout", cost="estimated", settings=MUTE, **PLENTY
     ),
@@ -155,9 +153,7 @@ ROWS = {
     "reset after text": Row(
         streamed(HELLO, 0.02, Act.RESET), "cut_stream", 200, cost="estimated", **MIDWAY
     ),
-    "stall": Row(
-        streamed(HELLO, Act.HOLD), "timeout", cost="estimated", settings=STALLS, **MIDWAY
-    ),
+    "stall": Row(streamed(HELLO, Act.HOLD), "timeout", cost="estimated", settings=STALLS, **MIDWAY),
     "dead silence": Row(
         streamed(HELLO, Act.HOLD), "timeout", cost="estimated", settings=DEAD, **MIDWAY
     ),
@@ -222,7 +218,11 @@ ROWS = {
         **MIDWAY,
     ),
     "a line of two megabytes": Row(
-        streamed(HELLO, b"data: " + b"x" * 2_000_000), "bad_response", 200, cost="estimated", **MIDWAY
+        streamed(HELLO, b"data: " + b"x" * 2_000_000),
+        "bad_response",
+        200,
+        cost="estimated",
+        **MIDWAY,
     ),
 }
 

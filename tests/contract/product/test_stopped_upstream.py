@@ -5,7 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.contract.product.asking import A, B, C, D, E, ask, codes_of, failures_of, kinds_of, opened
+from tests.contract.product.asking import (
+    A,
+    B,
+    C,
+    D,
+    E,
+    ask,
+    codes_of,
+    failures_of,
+    kinds_of,
+    opened,
+)
 from tests.contract.product.upstream import Upstream, ending, frame, refusal, says, streamed
 
 CREDIT = "Insufficient credits. Add more using https://openrouter.ai/settings/credits"
@@ -128,3 +139,25 @@ def test_the_next_run_may_ask_again(tmp_path):
 
     first, second = asyncio.run(run())
     assert (first.exit_code, second.exit_code) == (6, 0)
+
+
+def test_a_failure_that_comes_after_the_stop_is_not_waited_on(tmp_path):
+    async def fails_late(wire, call):
+        await asyncio.sleep(0.3)
+        await refusal(502)(wire, call)
+
+    upstream = Upstream({A: [refusal(401, "no")], B: [fails_late]})
+    backoff = {"backoff_base_s": 3600.0, "backoff_cap_s": 3600.0}
+    report, code = ask(upstream, tmp_path, backoff, models=[A, B], deadline_s=60)
+    assert upstream.asked == {A: 1, B: 1}
+    assert report["elapsed_ms"] < 10_000
+    assert code == 6
+
+
+def test_a_slot_that_waits_for_its_pace_does_not_outlast_the_stop(tmp_path):
+    upstream = Upstream({A: [refusal(401, "no")], B: [says("one"), says("two")]})
+    pace = {"pace_per_minute": {B: 2}}
+    report, code = ask(upstream, tmp_path, pace, models=[A, B, B], deadline_s=100)
+    assert upstream.asked == {A: 1, B: 1}
+    assert report["elapsed_ms"] < 10_000
+    assert (report["status"], code) == ("degraded", 6)

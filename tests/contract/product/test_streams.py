@@ -51,7 +51,11 @@ DIALECTS = {
 def test_every_dialect_of_the_end_is_the_same_answer_at_the_reported_cost(dialect, tmp_path):
     slot, report, code = answer_to(streamed(COMMENT, *HELLO, *DIALECTS[dialect]), tmp_path)
     answer = slot["answer"]
-    assert (answer["text"], answer["finish_reason"], answer["truncated"]) == ("Hello", "stop", False)
+    assert (answer["text"], answer["finish_reason"], answer["truncated"]) == (
+        "Hello",
+        "stop",
+        False,
+    )
     assert (answer["model"], answer["provider"]) == ("acme/any-2026-01-01", "Acme")
     assert answer["generation_id"] == "gen-1790000000-AbCdEfGhIjKlMnOpQrSt"
     assert slot["usage"] == COUNTED
@@ -242,7 +246,9 @@ def test_reasoning_renews_the_timer_of_text(tmp_path):
     ids=["comments", "text", "drip", "reasoning", "no end after the finish"],
 )
 def test_a_stream_without_end_ends_with_the_deadline(play, tmp_path):
-    report, code = ask(Upstream({A: [play]}), tmp_path, models=[A], backups={A: [B]}, deadline_s=0.6)
+    report, code = ask(
+        Upstream({A: [play]}), tmp_path, models=[A], backups={A: [B]}, deadline_s=0.6
+    )
     slot = report["slots"][0]
     assert 600 <= report["elapsed_ms"] < 6000
     assert slot["failure"]["kind"] == "deadline"
@@ -261,7 +267,9 @@ def test_usage_that_never_comes_does_not_hold_up_an_answer_for_long(tmp_path):
 
 def test_a_huge_line_is_refused_and_a_long_answer_is_not(tmp_path):
     long = "word " * 100_000
-    upstream = Upstream({A: [streamed(TWO_MB, b"\n\n", *ending())], B: [streamed(frame(long), *ending())]})
+    upstream = Upstream(
+        {A: [streamed(TWO_MB, b"\n\n", *ending())], B: [streamed(frame(long), *ending())]}
+    )
     report, code = ask(upstream, tmp_path, {"max_attempts": 1}, models=[A, B])
     assert kinds_of(report["slots"][0]) == ["bad_response"]
     assert report["slots"][1]["answer"]["text"] == long

@@ -105,13 +105,12 @@ def test_a_429_pauses_its_model_for_everyone_in_the_process(tmp_path):
     upstream = Upstream({A: [refusal(429, "slow", "Retry-After: 1"), says()]})
 
     async def run():
-        async with opened(upstream, tmp_path) as product:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(product.ask("first", models=[A]))
-                while not upstream.calls:
-                    await asyncio.sleep(0.01)
-                await asyncio.sleep(0.2)
-                group.create_task(product.ask("second", models=[A]))
+        async with opened(upstream, tmp_path) as product, asyncio.TaskGroup() as group:
+            group.create_task(product.ask("first", models=[A]))
+            while not upstream.calls:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
+            group.create_task(product.ask("second", models=[A]))
 
     asyncio.run(run())
     first, *others = (call.at for call in upstream.calls)

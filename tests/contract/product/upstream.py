@@ -312,9 +312,7 @@ async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> Asyn
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(
-        accept, "127.0.0.1", 0, limit=2**22, backlog=2048, ssl=tls
-    )
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, limit=2**22, backlog=2048, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

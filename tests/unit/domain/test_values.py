@@ -69,7 +69,7 @@ def test_an_event_reads_back_as_it_was_written() -> None:
         ),
         usage=Usage(1, 2, None, 0),
         cost=Cost(4_800, CostState.REPORTED, "4.8e-06"),
-        notice=Notice(NoticeCode.NO_KEY, "none", 1),
+        notice=Notice(NoticeCode.PRICE_UNKNOWN, "none", 1),
         facts={"answered_by": "a/b", "fallback": True},
     )
     assert event_from_dict(json.loads(json.dumps(event.to_dict()))) == event
