@@ -1,111 +1,111 @@
 """Puts replacements of model ids into the user's own files: `ultrai doctor --write`.
 
-A cocktail that came from a file of the user's is changed there, id by id, so that comments and
-order stay. A shipped one is added to the settings file as a table of the same name, which replaces
-it. Each changed file keeps its former self beside it as `FILE.before`; if the settings cannot be
-read afterwards, the former self is put back.
+A cocktail that came from a file of the user's is changed there, id by id, so that comments, order
+and all else stay. A shipped one is added to the settings file as a table of the same name, which
+replaces it. Each changed file keeps its former self beside it as `FILE.before`. What was written is
+proved by reading the settings anew: if they cannot be read, or a cocktail does not ask what it
+should (a profile may define it, too), every file is put back.
 """
 
 from __future__ import annotations
 
-import json
-import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from ultrai.domain.cocktail import SHIPPED, Cocktail, Slot
+from ultrai.cli.json_cocktails import with_replaced_ids
+from ultrai.domain.cocktail import SHIPPED, Cocktail, CocktailBook
 from ultrai.domain.errors import SettingsError
-from ultrai.settings.cocktails import shipped_file
-from ultrai.settings.load import load
+from ultrai.settings.cocktails import shipped_book
+from ultrai.settings.load import file_to_edit, load
+from ultrai.settings.write import edit_file, replaced, with_cocktail, with_replaced_models
 
 if TYPE_CHECKING:
     from ultrai.settings.model import Settings
 
-_FILE_NAME = "ultrai.toml"
+_COMMENT = "the shipped {name} with other ids, written by 'ultrai doctor --write'"
 
 
 def amend_settings(settings: Settings, replacements: Mapping[str, str]) -> Sequence[Path]:
-    """Write the replacements; the files that were changed. Raises SettingsError."""
-    book = shipped_file().book.merged(settings.cocktails)
-    touched = [
-        cocktail for cocktail in book if any(model in replacements for model in cocktail.model_ids)
-    ]
-    main = settings.source or _default_file()
-    texts = {
-        Path(cocktail.source): _replaced(Path(cocktail.source), replacements)
-        for cocktail in touched
-        if cocktail.source != SHIPPED
-    }
-    tables = [_table(c, replacements) for c in touched if c.source == SHIPPED]
-    if tables:
-        before = texts[main] if main in texts else _text_of(main)
-        texts[main] = "\n".join([*([before.rstrip("\n"), ""] if before else []), *tables])
-    _write_all(texts, main)
-    return tuple(texts)
+    """Write the replacements (old id -> new id) and return the files that were changed.
 
-
-def _default_file() -> Path:
-    """Where the user's settings are looked for when there is no file here."""
-    on_linux = platform.system() == "Linux"
-    folder = Path(click.get_app_dir("ultrai")) if on_linux else Path.home() / ".config" / "ultrai"
-    return folder / _FILE_NAME
-
-
-def _replaced(path: Path, replacements: Mapping[str, str]) -> str:
-    text = _text_of(path)
-    for old, new in replacements.items():
-        for quote in ('"', "'"):
-            text = text.replace(f"{quote}{old}{quote}", f"{quote}{new}{quote}")
-            # A seat taken several times: "ID*3".
-            text = text.replace(f"{quote}{old}*", f"{quote}{new}*")
-    return text
-
-
-def _table(cocktail: Cocktail, replacements: Mapping[str, str]) -> str:
-    lines = [f"[cocktails.{json.dumps(cocktail.name)}]"]
-    if cocktail.quorum is not None:
-        lines.append(f"quorum = {cocktail.quorum}")
-    lines.append("slots = [")
-    lines.extend(f"  {_seat(slot, replacements)}," for slot in cocktail.slots)
-    return "\n".join([*lines, "]", ""])
-
-
-def _seat(slot: Slot, replacements: Mapping[str, str]) -> str:
-    ids = dict.fromkeys(replacements.get(model, model) for model in slot.candidates)
-    primary, *backups = ids
-    listed = ", ".join(json.dumps(model) for model in backups)
-    return f"{{primary = {json.dumps(primary)}, backups = [{listed}]}}"
-
-
-def _text_of(path: Path) -> str:
+    `settings` as they were loaded without flags. Raises SettingsError; nothing is changed then.
+    """
+    book = shipped_book().merged(settings.cocktails)
+    touched = [c for c in book if any(model in replacements for model in c.model_ids)]
+    if not touched:
+        return ()
+    main = settings.source or file_to_edit()
+    by_file: dict[Path, list[Cocktail]] = {}
+    for cocktail in touched:
+        path = main if cocktail.source == SHIPPED else Path(cocktail.source)
+        by_file.setdefault(path, []).append(cocktail)
+    formers: dict[Path, str | None] = {}
     try:
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
-
-
-def _write_all(texts: Mapping[Path, str], main: Path) -> None:
-    kept: dict[Path, Path] = {}
-    try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                kept[path] = path.with_name(f"{path.name}.before")
-                shutil.copy2(path, kept[path])
-            path.write_text(text, encoding="utf-8")
-        if texts:
-            load(config=main if main.exists() else None)
+        for path, cocktails in by_file.items():
+            formers[path] = _keep(path)
+            edit_file(path, _change(cocktails, replacements, is_toml=path == main))
+        _prove(
+            load(config=settings.source),
+            wanted=[replaced(cocktail, replacements) for cocktail in touched],
+        )
     except (OSError, SettingsError) as error:
-        for path in texts:
-            if path in kept:
-                shutil.copy2(kept[path], path)
+        _put_back(formers)
+        message = f"the replacements could not be written, nothing was changed: {error}"
+        raise SettingsError(message, hint="change the ids in your file by hand") from None
+    return tuple(by_file)
+
+
+def _change(
+    cocktails: Iterable[Cocktail], replacements: Mapping[str, str], *, is_toml: bool
+) -> Callable[[str], str]:
+    """The change of one file's text."""
+
+    def change(text: str) -> str:
+        for cocktail in cocktails:
+            if cocktail.source == SHIPPED:
+                comment = _COMMENT.format(name=cocktail.name)
+                text = with_cocktail(text, replaced(cocktail, replacements), comment=comment)
+            elif is_toml:
+                text = with_replaced_models(text, cocktail, replacements=replacements)
             else:
-                path.unlink(missing_ok=True)
-        raise SettingsError(
-            f"the replacements could not be written, nothing was changed: {error}",
-            hint="change the ids in your file by hand",
-        ) from error
+                text = with_replaced_ids(text, cocktail, replacements=replacements)
+        return text
+
+    return change
+
+
+def _keep(path: Path) -> str | None:
+    """The file's text, to the letter, after a copy was put beside it; None where there is none."""
+    if not path.exists():
+        return None
+    shutil.copy2(path, path.with_name(f"{path.name}.before"))
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8") from None
+
+
+def _prove(settings: Settings, *, wanted: Iterable[Cocktail]) -> None:
+    """Raise SettingsError unless the cocktails in force are these."""
+    book = CocktailBook(settings.cocktails)
+    for cocktail in wanted:
+        found = book.find(cocktail.name)
+        if found is None or found.slots != cocktail.slots:
+            message = f"another place of the settings, such as a profile, defines {cocktail.name}"
+            raise SettingsError(message)
+
+
+def _put_back(formers: Mapping[Path, str | None]) -> None:
+    """Every file as it was, at once for each."""
+    for path, former in formers.items():
+        if former is None:
+            path.unlink(missing_ok=True)
+        else:
+            edit_file(path, _always(former))
+            path.with_name(f"{path.name}.before").unlink(missing_ok=True)
+
+
+def _always(text: str) -> Callable[[str], str]:
+    return lambda _: text

@@ -82,9 +82,9 @@ async def command(
 
 
 async def until(condition: Callable[[], object], patience_s: float = 30.0) -> None:
-    """Wait for something that another process brings about."""
+    """Wait for something that another task or process brings about."""
     async with asyncio.timeout(patience_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  what another process does sets no Event here
             await asyncio.sleep(0.01)
 
 

@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-KINDS = set(
-    ["bad_request", "context_too_long", "auth", "insufficient_credit", "in_flight_budget", "key_limit", "moderated", "forbidden", "model_unavailable", "timeout", "rate_limited", "quota_exhausted", "upstream_error", "no_provider", "overloaded", "network", "cut_stream", "bad_response", "empty_answer", "refused_by_budget", "deadline"]
-)
-EVENTS = set(
-    ["run_started", "planned", "slot_started", "attempt_started", "first_token", "text_delta", "reasoning_delta", "attempt_failed", "attempt_withdrawn", "slot_answered", "slot_failed", "notice", "synthesis_started", "synthesis_delta", "synthesis_done", "report"]
-)
+KINDS = {
+    *("bad_request", "context_too_long", "auth", "insufficient_credit", "in_flight_budget"),
+    *("key_limit", "moderated", "forbidden", "model_unavailable", "timeout", "rate_limited"),
+    *("quota_exhausted", "upstream_error", "no_provider", "overloaded", "network", "cut_stream"),
+    *("bad_response", "empty_answer", "refused_by_budget", "deadline"),
+}
+EVENTS = {
+    *("run_started", "planned", "slot_started", "attempt_started", "first_token", "text_delta"),
+    *("reasoning_delta", "attempt_failed", "attempt_withdrawn", "slot_answered", "slot_failed"),
+    *("notice", "synthesis_started", "synthesis_delta", "synthesis_done", "report"),
+}
 STATES = {"pending", "running", "answered", "failed", "skipped", "cancelled"}
 COST_STATES = {"not_billed", "estimated", "reported", "reconciled", "unknown_billed"}
 STATUSES = {"running", "complete", "degraded", "failed", "refused", "interrupted"}

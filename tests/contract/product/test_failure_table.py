@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.contract.product.asking import A, B, C, ask, codes_of, failures_of, kinds_of
+from tests.contract.product.asking import A, B, C, ask, codes_of, failures_of, kinds_of, opened
 from tests.contract.product.upstream import (
     DONE,
     USAGE,
@@ -23,6 +24,7 @@ from tests.contract.product.upstream import (
     streamed,
     whole,
 )
+from tests.contract.product.upstream import row as listed_as
 
 
 @dataclass
@@ -289,19 +291,13 @@ def test_an_empty_answer_is_asked_again_with_more_tokens_and_a_notice(tmp_path):
 def test_a_context_too_long_goes_to_a_candidate_whose_window_holds_it(tmp_path):
     upstream = Upstream({A: [refusal(400, TOO_LONG)]})
     upstream.listed(A, C)
-    from tests.contract.product.upstream import row as listed
-
-    upstream.rows.append(listed(B, context_length=40, top_provider={"context_length": 40}))
+    upstream.rows.append(listed_as(B, context_length=40, top_provider={"context_length": 40}))
     report, _ = ask(upstream, tmp_path, models=[A], backups={A: [B, C]})
     assert upstream.asked == {A: 1, C: 1}
     assert report["slots"][0]["answered_by"] == C
 
 
 def test_a_model_that_was_withdrawn_is_not_asked_again_with_this_catalogue(tmp_path):
-    import asyncio
-
-    from tests.contract.product.asking import opened
-
     upstream = Upstream({A: [refusal(404, f"No endpoints found for {A}.")]})
 
     async def run():

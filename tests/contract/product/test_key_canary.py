@@ -38,7 +38,6 @@ def cut(text, size):
 SPEAKER = [frame(piece) for piece in cut(f"your key is {KEY}, {BEARER}.", 3)]
 THINKER = [frame("", reasoning=piece) for piece in cut(f"hm {KEY}", 1)]
 CALL = {"index": 0, "id": KEY, "function": {"name": KEY, "arguments": json.dumps({"k": KEY})}}
-NAMED = {"model": f"acme/{KEY}", "usage": None}
 
 
 def echoing() -> Upstream:
@@ -95,7 +94,8 @@ def leaks_under(folder: Path) -> list[str]:
 
 
 def test_the_canary_would_be_seen():
-    assert traces_in(f"x{KEY}".encode()) and traces_in(KEY[3:].encode())
+    assert traces_in(f"x{KEY}".encode())
+    assert traces_in(KEY[3:].encode())
 
 
 def test_report_events_and_files_do_not_hold_the_key(tmp_path):
@@ -125,22 +125,21 @@ def test_report_events_and_files_do_not_hold_the_key(tmp_path):
     assert traces_in("".join(names).encode()) == []
 
 
-def whole_stream_text(events, slot):
-    return "".join(e.text for e in events if e.type == "text_delta" and e.slot == slot)
-
-
 @pytest.mark.parametrize("flags", [("--json",), ("--jsonl",), ("--plain",), ("--debug", "--plain")])
 def test_the_command_line_does_not_print_the_key(flags):
     upstream = echoing()
 
-    async def run() -> tuple[Ended, Ended, Ended]:
+    async def run() -> list[Ended]:
         async with running(upstream):
             named = [part for model in all_models(upstream) for part in ("-m", model)]
-            asked = await command(upstream, "ask", "ping", *flags, *named)
-            run_id = (await command(upstream, "history", "--json")).json["runs"][0]["id"]
-            shown = await command(upstream, "show", run_id)
-            exported = await command(upstream, "export", run_id)
-        return asked, shown, exported
+            ended = [await command(upstream, "ask", "ping", *flags, *named)]
+            if flags == ("--json",):
+                run_id = ended[0].json["id"]
+                ended += [
+                    await command(upstream, *look)
+                    for look in (("show", run_id), ("export", run_id), ("models", "acme"))
+                ]
+        return ended
 
     for ended in asyncio.run(run()):
         assert traces_in((ended.out + ended.err).encode()) == []

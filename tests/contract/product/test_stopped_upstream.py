@@ -16,8 +16,20 @@ from tests.contract.product.asking import (
     failures_of,
     kinds_of,
     opened,
+    settings_for,
 )
-from tests.contract.product.upstream import Upstream, ending, frame, refusal, says, streamed
+from tests.contract.product.upstream import (
+    Upstream,
+    ending,
+    frame,
+    refusal,
+    running,
+    says,
+    streamed,
+)
+
+import ultrai
+from ultrai.settings.model import UpstreamSettings
 
 CREDIT = "Insufficient credits. Add more using https://openrouter.ai/settings/credits"
 AFFORD = (
@@ -161,3 +173,23 @@ def test_a_slot_that_waits_for_its_pace_does_not_outlast_the_stop(tmp_path):
     assert upstream.asked == {A: 1, B: 1}
     assert report["elapsed_ms"] < 10_000
     assert (report["status"], code) == ("degraded", 6)
+
+
+@pytest.mark.xfail(reason="the stop closes the whole slot, not its attempt", strict=True)
+def test_a_slot_whose_backup_is_on_another_upstream_goes_there(tmp_path):
+    """A is refused, C is silent on the same upstream: both have a backup that is elsewhere."""
+
+    async def run():
+        first = Upstream({A: [refusal(401, "no")], C: [streamed(30.0, *ending())]})
+        second = Upstream(otherwise=says("from the box"))
+        first.listed(A, C)
+        second.listed("tiny", "small")
+        async with running(first), running(second):
+            box = UpstreamSettings(prefix="box", base_url=second.url, free=True)
+            settings = settings_for(first, tmp_path, upstreams={"box": box})
+            async with ultrai.open(settings) as product:
+                backups = {A: ["box/tiny"], C: ["box/small"]}
+                return await product.ask("ping", models=[A, C], backups=backups, deadline_s=20)
+
+    report = asyncio.run(run())
+    assert [slot.answered_by for slot in report.slots] == ["box/tiny", "box/small"]

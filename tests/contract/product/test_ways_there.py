@@ -18,7 +18,6 @@ from tests.contract.product.upstream import (
     listening,
     refusal,
     running,
-    says,
     whole,
 )
 
@@ -82,7 +81,7 @@ def test_a_connection_that_nobody_accepts_ends_within_the_deadline(tmp_path):
         began = time.monotonic()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
         report, code = ask_at(url, tmp_path, deadline_s=3.0)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 12
     assert set(kinds_of(report["slots"][0])) <= {"timeout", "network", "deadline"}
     assert report["elapsed_ms"] < 10_000
     assert code == 4
@@ -152,9 +151,7 @@ def test_attribution_can_be_changed_and_switched_off(tmp_path):
         assert headers.get("x-openrouter-title", "") == attribution.title
 
 
-@pytest.mark.parametrize(
-    "url", ["http://openrouter.ai/api/v1", "http://10.0.0.1/v1", "http://127.0.0.1.nip.io/v1"]
-)
+@pytest.mark.parametrize("url", ["http://10.0.0.1/v1", "http://127.0.0.1.nip.io/v1"])
 def test_plain_http_is_refused_but_on_this_machine(url, tmp_path):
     upstream = Upstream()
     upstream.host = "unused"
@@ -181,7 +178,6 @@ def authority(tmp_path):
 
 
 async def ask_over_tls(upstream, context, *, env):
-    upstream.scheme, upstream.host = "https", upstream.host
     async with running(upstream, tls=context):
         return await command(upstream, *QUESTION, "--deadline", "20", env=env)
 
@@ -265,7 +261,7 @@ def through_proxy(context, *, env):
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("name", ["https_proxy", "ALL_PROXY"])
 def test_a_proxy_variable_is_honoured_and_tls_goes_through_it(name, authority):
     path, context = authority
     ended, proxy, upstream = through_proxy(context, env={"SSL_CERT_FILE": path, name: "{proxy}"})
@@ -341,8 +337,3 @@ def test_a_second_upstreams_key_is_its_own(tmp_path):
         "Bearer sk-box-1234567"
     }
     assert second.calls[0].model == "tiny"
-
-
-def test_an_answer_is_unchanged_by_what_says_uses(tmp_path):
-    report, _ = ask(Upstream({A: [says("a b  c")]}), tmp_path, models=[A])
-    assert report["slots"][0]["answer"]["text"] == "a b  c"

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import pairwise
 from typing import Any
 
 KEY = "sk-or-v1-c0ffee0000000000000000000000000000000000000000000000000000canary"
@@ -241,7 +242,7 @@ class Upstream:
     def gaps_of(self, model: str) -> list[float]:
         """Seconds between one request for the model and the next."""
         times = [call.at for call in self.calls_of(model)]
-        return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(times)]
 
     def listed(self, *ids: str) -> None:
         self.rows += [row(model_id) for model_id in ids]
