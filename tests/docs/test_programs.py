@@ -8,13 +8,16 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.docs.conftest import Runs
 from tests.docs.pages import ROOT, Block, blocks
 
 from ultrai.settings.load import load
 from ultrai_sim import load_scenario
+
+if TYPE_CHECKING:
+    from tests.docs.conftest import Runs
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SCENARIO_KEYS = {"faults", "latency", "says", "models", "account"}
@@ -33,7 +36,9 @@ def _in(language: str) -> list[Block]:
 
 
 def _is_program(block: Block) -> bool:
-    if "not run" in block.remarks or not re.search(r"^(import|from) ultrai", block.text, re.M):
+    if "not run" in block.remarks or not re.search(
+        r"^(import|from) ultrai", block.text, re.MULTILINE
+    ):
         return False
     try:
         compile(block.text, block.name, "exec")

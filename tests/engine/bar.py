@@ -94,17 +94,17 @@ class Bar:
             tuning=self.tuning,
             clock=clock,
             chance=random.Random(self.seed).random,
+            quota=FreeQuota(self.upstream, clock),
         )
         house = House(
             book=CocktailBook(tuple(self.cocktails)),
             corrections=self.corrections,
             successions=self.successions,
-            upstream_of=lambda _: "openrouter",
+            upstream_of=lambda m: "local" if m.startswith("local/") else "openrouter",
             default_cocktail="auto",
         )
         listings = Listings({"openrouter": self.upstream}, None, clock=clock)
-        quota = FreeQuota(self.upstream, clock)
-        return Desk(house, rooms, listings=listings, quota=quota, records=Records(self.history))
+        return Desk(house, rooms, listings=listings, records=Records(self.history))
 
     def ask(self, ask: Ask) -> Report:
         return run_in_virtual_time(self.desk().ask(_with_prompt(ask)))

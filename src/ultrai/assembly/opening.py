@@ -124,6 +124,7 @@ class Pieces:
                 tuning=tuning,
                 clock=self.clock,
                 chance=self.chance,
+                quota=FreeQuota(upstreams.get(OPENROUTER), self.clock),
             )
             stack.callback(rooms.gate.close)
             listings = Listings(upstreams, store.shelf, clock=self.clock, live=frozenset({LOCAL}))
@@ -132,7 +133,6 @@ class Pieces:
                 house,
                 rooms,
                 listings=listings,
-                quota=FreeQuota(upstreams.get(OPENROUTER), self.clock),
                 records=Records(store.history if settings.history else None, store.memory),
             )
             stack.push_async_callback(desk.aclose)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from ultrai.cli.question import QuestionFlags, check_question, make_ask, question_options
+from ultrai.cli.question import QuestionFlags, make_ask, question_options
 from ultrai.cli.wishes import UltraiCommand, Wishes
 from ultrai.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from ultrai.cli.render.view import Manner
-    from ultrai.domain.ask import Ask
 
 
 class _AskFlags(QuestionFlags):
@@ -22,7 +21,6 @@ class _AskFlags(QuestionFlags):
     as_json: bool
     as_jsonl: bool
     plain: bool
-    resume: str | None
     no_stream: bool
 
 
@@ -31,7 +29,6 @@ class _AskFlags(QuestionFlags):
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Every event as a line of JSON.")
 @click.option("--plain", is_flag=True, help="No colour and no redrawing.")
-@click.option("--resume", metavar="RUN", help="Ask only the slots of RUN without an answer.")
 @click.option("--no-stream", is_flag=True, help="Ask for whole answers instead of streams.")
 @click.pass_obj
 def command(wishes: Wishes, /, **flags: Unpack[_AskFlags]) -> int:
@@ -49,30 +46,5 @@ def command(wishes: Wishes, /, **flags: Unpack[_AskFlags]) -> int:
     if flags["as_json"] and flags["as_jsonl"]:
         raise UsageError("--json and --jsonl exclude each other", hint="choose one of them")
     manner: Manner = Manner(json=flags["as_json"], jsonl=flags["as_jsonl"], plain=flags["plain"])
-    ask = _make_ask(flags)
-    return carry_out(wishes, ask, manner=manner)
-
-
-def _make_ask(flags: _AskFlags) -> Ask:
-    run_id = flags["resume"]
     streaming = False if flags["no_stream"] else None
-    if run_id is None:
-        return replace(make_ask(flags), streaming=streaming)
-    from ultrai.domain.ask import Ask
-
-    taken = [name for name in ("prompt", "cocktail", "models", "system", "files") if flags[name]]
-    if taken:
-        raise UsageError(
-            "--resume asks what its run asked; it takes no prompt, models or files",
-            hint=f"for example: ultrai ask --resume {run_id}",
-        )
-    check_question(flags)
-    return Ask(
-        resume=run_id,
-        quorum=flags["quorum"],
-        deadline_s=flags["deadline_s"],
-        max_cost_nanos=flags["max_cost_nanos"],
-        strict=flags["strict"],
-        use_cache=not flags["no_cache"],
-        streaming=streaming,
-    )
+    return carry_out(wishes, replace(make_ask(flags), streaming=streaming), manner=manner)

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from json.decoder import scanstring
 from typing import Final
 
 from ultrai.domain.cocktail import NO_SYNTHESIS, Cocktail
@@ -64,7 +63,7 @@ def _members(text: str, place: int) -> Iterator[tuple[str, int, int]]:
     """The members of the object that begins at `place`: key, and where the value stands."""
     place = _past_space(text, place + 1)
     while text[place] == '"':
-        key, place = scanstring(text, place + 1)
+        key, place = _value_at(text, place)
         start = _past_space(text, _past_space(text, place) + 1)
         _, end = _value_at(text, start)
         yield key, start, end

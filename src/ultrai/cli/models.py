@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from ultrai.cli.wishes import UltraiCommand, Wishes
-from ultrai.domain.errors import UsageError
+from ultrai.domain.errors import NotFound, UpstreamUnavailable, UsageError
 
 if TYPE_CHECKING:
+    from ultrai.assembly.facade import UltrAI
     from ultrai.domain.catalog import Catalog, Endpoint
 
 _TIERS = ("free", "budget", "standard", "premium")
 _ORDERS = ("price", "name", "window")
+_HOW_TO_SEARCH = "'ultrai models WORD' searches the catalogue"
 
 
 @click.command("models", cls=UltraiCommand)
@@ -72,7 +74,21 @@ async def _endpoints(wishes: Wishes, model_id: str) -> Sequence[Endpoint]:
     from ultrai.cli.session import open_session
 
     async with open_session(wishes) as session:
-        return await session.endpoints(model_id)
+        try:
+            return await session.endpoints(model_id)
+        except NotFound as error:
+            raise NotFound(str(error), hint=await _nearest(session, model_id)) from None
+
+
+async def _nearest(session: UltrAI, model_id: str) -> str:
+    """What may be meant, where the catalogue can be had."""
+    from ultrai.policy.nearest import did_you_mean
+
+    try:
+        catalog = await session.catalog()
+    except UpstreamUnavailable:
+        return _HOW_TO_SEARCH
+    return did_you_mean(model_id, (model.id for model in catalog)) or _HOW_TO_SEARCH
 
 
 def _write_models(

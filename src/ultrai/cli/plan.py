@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -46,7 +47,10 @@ def command(wishes: Wishes, /, **flags: Unpack[_PlanFlags]) -> int:
 
 
 async def _plan(wishes: Wishes, ask: Ask) -> Plan:
+    from ultrai.cli.past import run_id_of
     from ultrai.cli.session import open_session
 
     async with open_session(wishes) as session:
+        if ask.resume is not None:
+            ask = replace(ask, resume=await run_id_of(session, ask.resume))
         return await session.plan(ask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -38,6 +39,7 @@ class QuestionFlags(TypedDict):
     max_cost_nanos: int | None
     no_cache: bool
     strict: bool
+    resume: str | None
 
 
 class FiniteRange(click.FloatRange):
@@ -122,6 +124,9 @@ def _options() -> list[Callable[[Any], Any]]:
         ),
         click.option("--no-cache", is_flag=True, help="Ask even what was asked before."),
         click.option("--strict", is_flag=True, help="What would be a notice is an error."),
+        click.option(
+            "--resume", metavar="RUN", help="Ask only the slots of RUN without an answer."
+        ),
     ]
 
 
@@ -134,6 +139,12 @@ def question_options(function: Callable[..., int]) -> Callable[..., int]:
 
 def check_question(flags: QuestionFlags) -> None:
     """Refuse flags that exclude each other or that are not there yet. Raises UsageError."""
+    taken = [name for name in ("prompt", "cocktail", "models", "system", "files") if flags[name]]
+    if flags["resume"] is not None and taken:
+        raise UsageError(
+            "--resume asks what its run asked; it takes no prompt, models or files",
+            hint=f"for example: ultrai ask --resume {flags['resume']}",
+        )
     if flags["cocktail"] is not None and flags["models"]:
         raise UsageError(
             "-c and -m exclude each other",
@@ -158,10 +169,7 @@ def make_ask(flags: QuestionFlags) -> Ask:
     from ultrai.domain.query import Sampling
 
     check_question(flags)
-    return Ask(
-        messages=compose_messages(flags["prompt"], system=flags["system"], files=flags["files"]),
-        cocktail=flags["cocktail"],
-        models=flags["models"],
+    ask = Ask(
         sampling=Sampling(flags["max_tokens"], flags["temperature"], flags["seed"]),
         synthesis=flags["synthesis"],
         quorum=flags["quorum"],
@@ -169,4 +177,12 @@ def make_ask(flags: QuestionFlags) -> Ask:
         max_cost_nanos=flags["max_cost_nanos"],
         strict=flags["strict"],
         use_cache=not flags["no_cache"],
+    )
+    if flags["resume"] is not None:
+        return replace(ask, resume=flags["resume"])
+    return replace(
+        ask,
+        messages=compose_messages(flags["prompt"], system=flags["system"], files=flags["files"]),
+        cocktail=flags["cocktail"],
+        models=flags["models"],
     )

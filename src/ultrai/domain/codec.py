@@ -26,7 +26,8 @@ from ultrai.domain.outcome import (
 )
 
 _HEAD = ("v", "seq", "run_id", "t_ms", "type", "slot", "attempt", "text")
-_VALUES = ("answer", "failure", "usage", "notice", "cost_usd", "cost_state", "cost_raw")
+_VALUES = ("answer", "failure", "usage", "notice")
+_COST = ("cost_usd", "cost_state", "cost_raw")  # a Cost only together: a Plan has its own figures
 
 
 def event_from_dict(shape: Mapping[str, object]) -> Event:
@@ -44,9 +45,14 @@ def event_from_dict(shape: Mapping[str, object]) -> Event:
         usage=_usage(shape.get("usage")),
         cost=_cost(shape),
         notice=_notice(shape.get("notice")),
-        facts={k: v for k, v in shape.items() if k not in _HEAD and k not in _VALUES},
+        facts=_facts(shape),
         v=cast("int", shape["v"]),
     )
+
+
+def _facts(shape: Mapping[str, object]) -> Mapping[str, object]:
+    typed = (*_HEAD, *_VALUES, *(_COST if shape.get("cost_state") is not None else ()))
+    return {name: entry for name, entry in shape.items() if name not in typed}
 
 
 def _answer(value: object) -> Answer | None:

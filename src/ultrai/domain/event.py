@@ -18,6 +18,11 @@ back as it was.
 | slot_failed | failure (or None when cancelled), facts: state, elapsed_ms |
 | notice | notice |
 | report | facts: status, finished_at, elapsed_ms, exit_code; `report` in the live stream |
+
+A delta may stand for several of its Attempt: those that a slow reader has not fetched, and those
+that were stored together. Then its text is all of theirs, its `seq` the first one's, its fact
+`merged` how many they were and, for a reader, its fact `last_seq` the last one's. Deltas of other
+Slots may lie between; within a Slot nothing but text of that Attempt does.
 """
 
 from __future__ import annotations

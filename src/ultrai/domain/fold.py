@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from ultrai.domain.event import Event, EventType
+from ultrai.domain.money import reported_nanos
 from ultrai.domain.notice import Notice
 from ultrai.domain.outcome import NO_USAGE, NOT_BILLED, Answer, Cost, CostState, Failure, Usage
 from ultrai.domain.report import (
@@ -20,8 +21,6 @@ from ultrai.domain.report import (
     SlotReport,
     SlotState,
 )
-
-_NOT_KNOWN_YET = Cost(None, CostState.ESTIMATED)
 
 
 class _Attempt:
@@ -51,8 +50,10 @@ class _Attempt:
         self.failure: Failure | None = None
         self.generation_id: str | None = None
         self.usage: Usage | None = None
-        # Until it ends nobody knows what an Attempt cost; a killed process leaves it so.
-        self.cost = _NOT_KNOWN_YET
+        # Until it ends an Attempt counts at its bound; a killed process leaves it so.
+        at_most = facts.get("cost_usd_at_most")
+        nanos = None if at_most is None else reported_nanos(str(at_most))
+        self.cost = Cost(nanos, CostState.ESTIMATED)
         self.first_token_ms: int | None = None
         self.text: list[str] = []
         self.reasoning: list[str] = []

@@ -62,6 +62,12 @@ class PlannedCandidate:
         """Whether readiness holds nothing against it."""
         return self.not_ready is None
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can be asked when it must be: ready, or only its circuit is open."""
+        verdict = self.not_ready
+        return verdict is None or verdict.reason is NotReadyReason.COOLING_DOWN
+
     def to_dict(self) -> dict[str, object]:
         """JSON types, for `ultrai plan --json` and the `planned` Event."""
         verdict = self.not_ready
@@ -95,7 +101,7 @@ class PlannedSlot:
     @property
     def dearest_nanos(self) -> int | None:
         """The dearest usable Candidate's bound for one Attempt; None when any is unknown."""
-        bounds = [c.bound_nanos for c in self.candidates if c.is_ready]
+        bounds = [c.bound_nanos for c in self.candidates if c.is_usable]
         if any(bound is None for bound in bounds):
             return None
         return max((bound for bound in bounds if bound is not None), default=0)

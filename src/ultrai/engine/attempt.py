@@ -38,10 +38,12 @@ from ultrai.domain.value import value
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.gate import Entry, Gate, Refusal
 from ultrai.engine.ports import Clock, Upstream
+from ultrai.engine.quota import FreeQuota
 from ultrai.engine.settlement import cost_of
 from ultrai.engine.treasury import Envelope
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
+from ultrai.engine.witness import Witness
 from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos
 from ultrai.policy.tokens import bound_tokens
 
@@ -57,6 +59,7 @@ class Rooms:
     tuning: Tuning
     clock: Clock
     chance: Callable[[], float]
+    quota: FreeQuota
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,45 +104,6 @@ class Made:
     text_begun: bool = False
 
 
-class Witness:
-    """Hears the stream of one Attempt and tells the feed; an `Observer`."""
-
-    __slots__ = (
-        "_attempt",
-        "_feed",
-        "_slot",
-        "first_token_s",
-        "generation_id",
-        "head_seen",
-    )
-
-    def __init__(self, feed: Feed, slot: int, *, attempt: int) -> None:
-        self._feed = feed
-        self._slot = slot
-        self._attempt = attempt
-        self.first_token_s: float | None = None
-        self.generation_id: str | None = None
-        self.head_seen = False
-
-    def head_arrived(self, generation_id: str | None) -> None:
-        """A 200 is here."""
-        self.head_seen = True
-        self.generation_id = generation_id
-
-    def delta_arrived(self, text: str, reasoning: str) -> None:
-        """Text or reasoning, or both, of one read."""
-        if self.first_token_s is None:
-            self.first_token_s = asyncio.get_running_loop().time()
-            self._publish(EventType.FIRST_TOKEN, Body())
-        if reasoning:
-            self._publish(EventType.REASONING_DELTA, Body(text=reasoning))
-        if text:
-            self._publish(EventType.TEXT_DELTA, Body(text=text))
-
-    def _publish(self, type_: EventType, body: Body) -> None:
-        self._feed.publish(type_, body, slot=self._slot, attempt=self._attempt)
-
-
 class AttemptRoom:
     """Makes Attempts of one Slot, one after another."""
 
@@ -162,17 +126,46 @@ class AttemptRoom:
         if refusal is not None:
             return self._not_sent(attempt, self._refused(refusal, entry))
         try:
-            stopped = self._bench.is_stopped(candidate.upstream)
-            if stopped is not None:
-                return self._not_sent(attempt, stopped)
-            if attempt.bound_nanos is None and self._bench.envelope.is_capped:
-                bound = self.bound_of(candidate.model, attempt.max_tokens)
-                attempt = replace(attempt, bound_nanos=bound)
-            if not self._bench.envelope.reserve(attempt.slot, attempt.bound_nanos):
-                return self._not_sent(attempt, _over_budget(candidate.model))
-            return await self._send(attempt)
+            refused = self._refusal(attempt, entry)
+            if refused is not None:
+                return self._not_sent(attempt, refused)
+            made = await self._send(attempt)
+            self._pause(made.failure, entry)
+            return made
         finally:
             rooms.gate.leave()
+
+    def _refusal(self, attempt: Try, entry: Entry) -> Failure | None:
+        """Why nothing may be sent although a Permit is given; None: go."""
+        stopped = self._bench.is_stopped(entry.upstream)
+        if stopped is not None:
+            return stopped
+        if not self._bench.envelope.reserve(attempt.slot, self._hold_of(attempt)):
+            return _over_budget(entry.model)
+        quota = self._bench.rooms.quota
+        if entry.is_free and not quota.take():
+            return Failure(
+                FailureKind.QUOTA_EXHAUSTED,
+                f"the day's requests to free models are used up; {entry.model} was not asked",
+                resets_at_ms=int(quota.resets_s() * 1000),
+            )
+        return None
+
+    def _hold_of(self, attempt: Try) -> int | None:
+        """The bound to reserve; only a capped Run needs one."""
+        if attempt.bound_nanos is not None or not self._bench.envelope.is_capped:
+            return attempt.bound_nanos
+        return self.bound_of(attempt.candidate.model, attempt.max_tokens)
+
+    def _pause(self, failure: Failure | None, entry: Entry) -> None:
+        """A 429 pauses the model for everyone, before the Permit goes to the next in line."""
+        if failure is None or failure.kind is not FailureKind.RATE_LIMITED:
+            return
+        rooms = self._bench.rooms
+        pause_s = failure.retry_after_s
+        if pause_s is None:
+            pause_s = rooms.tuning.backoff.wait_s(1, chance=rooms.chance())
+        rooms.gate.pause(entry.model, asyncio.get_running_loop().time() + pause_s)
 
     def bound_of(self, model_id: str, max_tokens: int) -> int | None:
         """The most one Attempt on this model can cost, in nanodollars; None: not known."""
@@ -198,6 +191,8 @@ class AttemptRoom:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         started_at = bench.rooms.clock.now()
+        if not attempt.is_retry:
+            bench.rooms.retries.count_first_try()
         self._announce(attempt, started_at)
         witness = self.witness = Witness(bench.feed, attempt.slot, attempt=attempt.number)
         upstream = bench.rooms.upstreams(attempt.candidate.upstream)
@@ -210,8 +205,7 @@ class AttemptRoom:
             self.witness = None
         elapsed_ms = int((loop.time() - started_s) * 1000)
         cost = self._cost(attempt, received, moment=started_at)
-        bench.envelope.burn(attempt.slot, cost.nanos)
-        self._note_overcharge(attempt, cost)
+        self._burn(attempt, cost)
         self._remember(attempt, received, witness=witness, times=(started_s, elapsed_ms))
         answer = received.answer
         if answer is not None:
@@ -227,18 +221,17 @@ class AttemptRoom:
         )
 
     def _announce(self, attempt: Try, started_at: datetime) -> None:
-        self._bench.rooms.retries.count(is_retry=attempt.is_retry)
+        facts: dict[str, object] = {
+            "model": attempt.candidate.model,
+            "started_at": stamp(started_at),
+            "fallback": attempt.fallback,
+        }
+        bound = attempt.candidate.bound_nanos
+        if bound is not None and attempt.max_tokens == attempt.candidate.max_tokens:
+            # What a process that is killed now must be taken to have spent.
+            facts["cost_usd_at_most"] = format_usd(bound)
         self._bench.feed.publish(
-            EventType.ATTEMPT_STARTED,
-            Body(
-                facts={
-                    "model": attempt.candidate.model,
-                    "started_at": stamp(started_at),
-                    "fallback": attempt.fallback,
-                }
-            ),
-            slot=attempt.slot,
-            attempt=attempt.number,
+            EventType.ATTEMPT_STARTED, Body(facts=facts), slot=attempt.slot, attempt=attempt.number
         )
 
     def _request(self, attempt: Try) -> AttemptRequest:
@@ -285,8 +278,16 @@ class AttemptRoom:
             bound_nanos=lambda: self._bound(attempt),
         )
 
-    def _note_overcharge(self, attempt: Try, cost: Cost) -> None:
-        bound = attempt.bound_nanos
+    def _burn(self, attempt: Try, cost: Cost) -> None:
+        """Take the cost from the envelope: the upstream's figure, or the most it may have been."""
+        envelope = self._bench.envelope
+        if not envelope.is_capped:
+            return
+        bound = self._hold_of(attempt)
+        if cost.state not in (CostState.REPORTED, CostState.NOT_BILLED):
+            envelope.burn(attempt.slot, bound)
+            return
+        envelope.burn(attempt.slot, cost.nanos)
         if bound is not None and cost.nanos is not None and cost.nanos > bound:
             self._bench.feed.notice(
                 NoticeCode.COST_ABOVE_BOUND,
@@ -303,7 +304,7 @@ class AttemptRoom:
     def _settle_cancelled(self, attempt: Try, witness: Witness, *, started_s: float) -> None:
         free = attempt.candidate.upstream in self._bench.rooms.tuning.free_upstreams
         cost = NOT_BILLED if free else Cost(self._bound(attempt), CostState.ESTIMATED)
-        self._bench.envelope.burn(attempt.slot, cost.nanos)
+        self._burn(attempt, cost)
         elapsed_ms = int((asyncio.get_running_loop().time() - started_s) * 1000)
         failure = self.closing
         if failure is not None and witness.first_token_s is not None:
@@ -323,6 +324,10 @@ class AttemptRoom:
             slot=attempt.slot,
             attempt=attempt.number,
         )
+        if failure is not None and failure.phase is Phase.MID_STREAM:
+            self._bench.feed.publish(
+                EventType.ATTEMPT_WITHDRAWN, slot=attempt.slot, attempt=attempt.number
+            )
 
     def _remember(
         self, attempt: Try, received: Received, *, witness: Witness, times: tuple[float, int]

@@ -23,9 +23,8 @@ from ultrai.domain.report import Report
 from ultrai.engine.attempt import Rooms
 from ultrai.engine.feed import EventLog, Feed, Subscription
 from ultrai.engine.listings import Listings
-from ultrai.engine.planning import check_envelope, plan_run
+from ultrai.engine.planning import plan_run
 from ultrai.engine.ports import HealthMemory
-from ultrai.engine.quota import FreeQuota
 from ultrai.engine.resolving import (
     Recipe,
     check_synthesis,
@@ -35,12 +34,14 @@ from ultrai.engine.resolving import (
     recipe_of_rest,
 )
 from ultrai.engine.run import Run, RunOrder
+from ultrai.engine.treasury import check_envelope
 from ultrai.engine.world import World, find_model
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.selection import BUDGET, DEPTH, PREMIUM, SPEEDY, Circumstances, choose_cocktail
 from ultrai.policy.succession import Successions
 
 REMEMBER_EVERY_S = 10.0
+LISTING_PATIENCE_S = 10.0
 _CHOICES = (PREMIUM, SPEEDY, BUDGET, DEPTH)
 
 # Notices that say how something was decided, not that something is other than asked.
@@ -121,15 +122,12 @@ class RunHandle:
 class Desk:
     """Where every query begins."""
 
-    def __init__(
-        self, house: House, rooms: Rooms, *, listings: Listings, quota: FreeQuota, records: Records
-    ) -> None:
+    def __init__(self, house: House, rooms: Rooms, *, listings: Listings, records: Records) -> None:
         self._house = house
         self._rooms = rooms
         self._listings = listings
-        self._quota = quota
         self._records = records
-        self._tasks: set[asyncio.Task[Report]] = set()
+        self._live: dict[Run, asyncio.Future[None]] = {}
         self._remembered_s = 0.0
 
     def upstream_of(self, model_id: str) -> str:
@@ -142,25 +140,32 @@ class Desk:
 
     async def ask(self, ask: Ask, *, earlier: Report | None = None, stored: bool = True) -> Report:
         """Run to the end without anybody watching."""
-        run = self._run(await self._checked(ask, earlier), stored=stored)
-        try:
-            return await run.execute()
-        finally:
-            self._remember()
+        return await self._execute(self._run(await self._checked(ask, earlier), stored=stored))
 
     async def start(self, ask: Ask, *, earlier: Report | None = None) -> RunHandle:
         """Start a Run whose Events somebody reads. The desk ends it when it closes itself."""
         run = self._run(await self._checked(ask, earlier))
         return RunHandle(run, partial(self._spawn, run))
 
-    async def world(self, model_ids: Sequence[str], *, refresh: bool = False) -> World:
-        """The world as planning sees it, with the listings of these models' upstreams."""
+    async def world(
+        self,
+        model_ids: Sequence[str],
+        *,
+        refresh: bool = False,
+        patience_s: float = LISTING_PATIENCE_S,
+    ) -> World:
+        """The world as planning sees it, with the listings of these models' upstreams.
+
+        A listing that takes longer than `patience_s` is not waited for.
+        """
         upstreams = {self._house.upstream_of(model) for model in model_ids}
         keyless = self._house.keyless or {}
-        catalog = await self._listings.current(sorted(upstreams - set(keyless)), refresh=refresh)
+        catalog = await self._listings.current(
+            sorted(upstreams - set(keyless)), refresh=refresh, patience_s=patience_s
+        )
         free_left = None
         if any(":free" in model for model in model_ids):
-            free_left = await self._quota.left()
+            free_left = await self._rooms.quota.left()
         return World(
             catalog=catalog,
             health=self._rooms.health,
@@ -170,26 +175,29 @@ class Desk:
             keyless=frozenset(keyless),
             local=self._house.local_upstreams,
             free_left=free_left,
-            free_resets_s=None if free_left is None else self._quota.resets_s(),
+            free_resets_s=None if free_left is None else self._rooms.quota.resets_s(),
         )
 
     async def aclose(self) -> None:
         """Cancel every Run that is still under way and wait until all have settled."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        live = dict(self._live)
+        for run in live:
+            run.cancel()
+        if live:
+            await asyncio.wait(live.values())
         self._remember(at_last=True)
 
     def _spawn(self, run: Run) -> asyncio.Task[Report]:
-        task = asyncio.get_running_loop().create_task(run.execute())
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
+        return asyncio.get_running_loop().create_task(self._execute(run))
 
-    def _done(self, task: asyncio.Task[Report]) -> None:
-        self._tasks.discard(task)
-        self._remember()
+    async def _execute(self, run: Run) -> Report:
+        try:
+            return await run.execute()
+        finally:
+            ended = self._live.pop(run, None)
+            if ended is not None and not ended.done():
+                ended.set_result(None)
+            self._remember()
 
     def _remember(self, *, at_last: bool = False) -> None:
         """Hand changed Health to the memory, now and then: it is in no hurry."""
@@ -206,7 +214,9 @@ class Desk:
         loop = asyncio.get_running_loop()
         log = self._records.history if stored else None
         feed = Feed(self._new_id(), time_s=loop.time, log=log)
-        return Run(order, self._rooms, feed=feed, dearest=self._dearest)
+        run = Run(order, self._rooms, feed=feed, dearest=self._dearest)
+        self._live[run] = loop.create_future()
+        return run
 
     def _new_id(self) -> str:
         milliseconds = int(self._rooms.clock.now().timestamp() * 1000)
@@ -252,7 +262,8 @@ class Desk:
         recipe = await self._recipe(ask, query, earlier=earlier)
         limits = self._limits(ask, recipe)
         ids = [model for slot in recipe.slots for model in slot.candidates]
-        world = await self.world(ids)
+        patience_s = min(LISTING_PATIENCE_S, limits.deadline_s)
+        world = await self.world(ids, patience_s=patience_s)
         plan = plan_run(recipe, query, limits=limits, world=world, tuning=self._rooms.tuning)
         streaming = self._rooms.tuning.streaming if ask.streaming is None else ask.streaming
         return RunOrder(
@@ -330,7 +341,10 @@ class Desk:
             ids = [] if recipe is None else [s.primary for s in recipe.slots]
             local = bool(ids) and all(house.upstream_of(m) in house.local_upstreams for m in ids)
             deadline_s = house.local_deadline_s if local else house.remote_deadline_s
-        quorum = ask.quorum or (recipe.quorum if recipe else None) or house.quorum
+        quorum = ask.quorum or (recipe.quorum if recipe else None)
+        if quorum is None and house.quorum is not None and recipe is not None:
+            # A quorum from settings is meant for any number of slots: with fewer, all are wanted.
+            quorum = min(house.quorum, len(recipe.slots))
         return Limits(deadline_s, quorum, ask.max_cost_nanos, ask.strict)
 
     async def _dearest(self, model_id: str) -> PriceCap | None:

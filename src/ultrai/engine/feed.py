@@ -3,8 +3,13 @@
 Theory of operation. `publish` numbers an Event, folds it into the Report, hands it to the history
 and to every subscriber, at once and without awaiting. An Answer goes through `publish_committed`:
 nobody is told before the history has it, and Events that come meanwhile wait behind it, so order
-holds. A subscriber that reads slowly costs no more memory than the text itself: deltas of the same
-Attempt that pile up are merged.
+holds. A history that fails, or does not answer for `FLUSH_PATIENCE_S`, is given up for this Run
+with one Notice: a disk that hangs must not outlast the Run's deadline. The last Event is the
+Report, so what was said before it is committed first, and a Notice about that precedes it.
+
+A subscriber that reads slowly costs no more memory than the text itself: where Events pile up,
+deltas of one Attempt become one, at the place of the first, also when other Slots speak between
+them. Any other Event of the Slot ends that, so that within a Slot facts and text keep their order.
 
 The feed does not know what Events mean.
 """
@@ -15,6 +20,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import field, replace
+from io import StringIO
 from typing import Protocol
 
 from ultrai.domain.errors import StoreError
@@ -27,7 +33,8 @@ from ultrai.domain.value import value
 
 _BACKLOG_BEFORE_MERGING = 256
 _MERGED_TEXT_CAP = 65_536
-_DELTAS = (EventType.TEXT_DELTA, EventType.REASONING_DELTA)
+FLUSH_PATIENCE_S = 5.0
+_DELTAS = (EventType.TEXT_DELTA, EventType.REASONING_DELTA, EventType.SYNTHESIS_DELTA)
 _NO_FACTS: Mapping[str, object] = {}
 
 
@@ -59,24 +66,59 @@ class Body:
 _EMPTY = Body()
 
 
+_Stream = tuple[int | None, int | None, EventType]
+
+
+class _Merging:
+    """Deltas of one Attempt that wait together; `size` is their text's length."""
+
+    __slots__ = ("_count", "_first", "_last_seq", "_text", "size")
+
+    def __init__(self, first: Event) -> None:
+        self._first = first
+        self._text = StringIO()
+        self._count = 0
+        self._last_seq = first.seq
+        self.size = 0
+        self.add(first)
+
+    @property
+    def stream(self) -> _Stream:
+        """What may be merged with it."""
+        return _stream(self._first)
+
+    def add(self, event: Event) -> None:
+        """One more."""
+        self.size += self._text.write(event.text or "")
+        self._count += 1
+        self._last_seq = event.seq
+
+    def value(self) -> Event:
+        """The one Event that stands for all of them."""
+        if self._count == 1:
+            return self._first
+        facts = {"merged": self._count, "last_seq": self._last_seq}
+        return replace(self._first, text=self._text.getvalue(), facts=facts)
+
+
 class Subscription:
     """One reader's queue."""
 
-    __slots__ = ("_closed", "_events", "_waker")
+    __slots__ = ("_closed", "_merging", "_queue", "_waker")
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        self._queue: deque[Event | _Merging] = deque()
+        self._merging: dict[_Stream, _Merging] = {}  # those in the queue that still take text
         self._waker: asyncio.Future[None] | None = None
         self._closed = False
 
     def push(self, event: Event) -> None:
-        """Take one Event in; merge it with the last where the reader lags."""
-        if len(self._events) >= _BACKLOG_BEFORE_MERGING and event.type in _DELTAS:
-            last = self._events[-1]
-            if _same_stream(last, event) and len(last.text or "") < _MERGED_TEXT_CAP:
-                self._events[-1] = replace(last, text=(last.text or "") + (event.text or ""))
-                return
-        self._events.append(event)
+        """Take one Event in; merge it with others of its Attempt where the reader lags."""
+        if event.type in _DELTAS:
+            self._push_delta(event)
+        else:
+            self._end_merging(event.slot)
+            self._queue.append(event)
         self._wake()
 
     def close(self) -> None:
@@ -87,12 +129,42 @@ class Subscription:
     async def read(self) -> AsyncIterator[Event]:
         """Events in order until the feed is closed."""
         while True:
-            while self._events:
-                yield self._events.popleft()
+            while self._queue:
+                yield self._take()
             if self._closed:
                 return
             self._waker = asyncio.get_running_loop().create_future()
             await self._waker
+
+    def _push_delta(self, event: Event) -> None:
+        has_room = len(self._queue) < _BACKLOG_BEFORE_MERGING
+        if has_room and not self._merging:  # the reader follows
+            self._queue.append(event)
+            return
+        stream = _stream(event)
+        merging = self._merging.get(stream)
+        if merging is not None and merging.size < _MERGED_TEXT_CAP:
+            merging.add(event)
+        elif merging is not None or not has_room:
+            merging = self._merging[stream] = _Merging(event)
+            self._queue.append(merging)
+        else:
+            self._queue.append(event)
+
+    def _end_merging(self, slot: int | None) -> None:
+        """Text that comes now stands behind what is queued: of the Slot, or of all (None)."""
+        if not self._merging:
+            return
+        kept = () if slot is None else self._merging.items()
+        self._merging = {stream: each for stream, each in kept if stream[0] != slot}
+
+    def _take(self) -> Event:
+        head = self._queue.popleft()
+        if isinstance(head, Event):
+            return head
+        if self._merging.get(head.stream) is head:
+            del self._merging[head.stream]
+        return head.value()
 
     def _wake(self) -> None:
         if self._waker is not None and not self._waker.done():
@@ -112,6 +184,7 @@ class Feed:
         self._subscriptions: list[Subscription] = []
         self._uncommitted = 0
         self._outbox: list[Event] = []
+        self._flushes: set[asyncio.Timeout] = set()
 
     @property
     def began_s(self) -> float:
@@ -143,10 +216,7 @@ class Feed:
     ) -> Event:
         """Make, number and hand on one Event."""
         event = self._record(type_, body, slot=slot, attempt=attempt)
-        if self._uncommitted:
-            self._outbox.append(event)
-        else:
-            self._deliver(event)
+        self._hand_on(event)
         return event
 
     async def publish_committed(
@@ -155,7 +225,7 @@ class Feed:
         """The same for an Answer: readers see it only once the history has it."""
         event = self._record(type_, body, slot=slot, attempt=attempt)
         if self._log is None or not self._subscriptions:
-            self._deliver(event)
+            self._hand_on(event)
             return
         self._uncommitted += 1
         self._outbox.append(event)
@@ -169,21 +239,32 @@ class Feed:
                     self._deliver(each)
 
     async def finish(self, facts: Mapping[str, object]) -> Report:
-        """Write the last Event, commit everything, close the readers; the final Report."""
-        event = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
+        """Commit everything, write the last Event, close the readers; the final Report.
+
+        A history that fails at the very last Event leaves its Notice in the Report alone: no Event
+        comes after that one.
+        """
         try:
             await self._commit()
-        finally:
-            report = self._fold.report()
-            self._deliver(replace(event, report=report))
-            self.close()
+        except BaseException:
+            self.finish_at_once(facts)
+            raise
+        event = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
+        try:
+            notice = await self._flush()
+        except BaseException:
+            self._end(event, self._fold.report())
+            raise
+        report = self._fold.report()
+        if notice is not None:
+            report = replace(report, notices=(*report.notices, notice))
+        self._end(event, report)
         return report
 
     def finish_at_once(self, facts: Mapping[str, object]) -> None:
         """The same without awaiting, for a Run that is being cancelled itself."""
         event = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
-        self._deliver(replace(event, report=self._fold.report()))
-        self.close()
+        self._end(event, self._fold.report())
 
     def close(self) -> None:
         """Let the readers end."""
@@ -196,13 +277,37 @@ class Feed:
         self.publish(EventType.NOTICE, Body(notice=notice), slot=slot)
 
     async def _commit(self) -> None:
-        if self._log is None:
-            return
+        notice = await self._flush()
+        if notice is not None:
+            self.publish(EventType.NOTICE, Body(notice=notice))
+
+    async def _flush(self) -> Notice | None:
+        """Wait until the history has everything; a Notice when it is given up for that."""
+        log = self._log
+        if log is None:
+            return None
         try:
-            await self._log.flush()
+            async with asyncio.timeout(FLUSH_PATIENCE_S) as patience:
+                self._flushes.add(patience)
+                try:
+                    await log.flush()
+                finally:
+                    self._flushes.discard(patience)
         except StoreError as error:
-            self._log = None  # say it once; the Run itself goes on
-            self.notice(NoticeCode.HISTORY_FAILED, f"this run is not stored: {error}")
+            return self._give_up(str(error))
+        except TimeoutError:
+            return self._give_up(f"the history did not follow for {FLUSH_PATIENCE_S:g} s")
+        return None
+
+    def _give_up(self, why: str) -> Notice | None:
+        """Say it once, and let nobody else wait; the Run itself goes on."""
+        if self._log is None:
+            return None
+        self._log = None
+        for patience in self._flushes:
+            if not patience.expired():
+                patience.reschedule(asyncio.get_running_loop().time())
+        return Notice(NoticeCode.HISTORY_FAILED, f"this run is not stored: {why}")
 
     def _record(
         self, type_: EventType, body: Body, *, slot: int | None, attempt: int | None
@@ -228,10 +333,21 @@ class Feed:
             self._log.append((event,))
         return event
 
+    def _hand_on(self, event: Event) -> None:
+        """Deliver it, behind what waits for a commit."""
+        if self._uncommitted:
+            self._outbox.append(event)
+        else:
+            self._deliver(event)
+
+    def _end(self, event: Event, report: Report) -> None:
+        self._deliver(replace(event, report=report))
+        self.close()
+
     def _deliver(self, event: Event) -> None:
         for subscription in self._subscriptions:
             subscription.push(event)
 
 
-def _same_stream(last: Event, event: Event) -> bool:
-    return (last.type, last.slot, last.attempt) == (event.type, event.slot, event.attempt)
+def _stream(event: Event) -> _Stream:
+    return event.slot, event.attempt, event.type

@@ -42,11 +42,14 @@ class Entry:
 class _Waiter:
     """A request that waits; done when its future is."""
 
-    __slots__ = ("entry", "future")
+    __slots__ = ("entry", "future", "give_up_s")
 
-    def __init__(self, entry: Entry, future: asyncio.Future[None]) -> None:
+    def __init__(
+        self, entry: Entry, future: asyncio.Future[Refusal | None], *, give_up_s: float
+    ) -> None:
         self.entry = entry
         self.future = future
+        self.give_up_s = give_up_s
 
 
 class Gate:
@@ -82,7 +85,12 @@ class Gate:
         return self._waiting
 
     async def enter(self, entry: Entry, *, patience_s: float) -> Refusal | None:
-        """Wait for a Permit; None: it is given. Refused at once when a lane is closed too long."""
+        """Wait for a Permit; None: it is given.
+
+        Refused as soon as it is clear that a lane stays closed beyond `patience_s` from now: on
+        entry, or later, when a pause has grown or others in the lane were first. The wait for a
+        seat has no such bound; the caller's deadline ends it.
+        """
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         earliest_s = self._earliest_s(entry, now_s)
@@ -93,18 +101,18 @@ class Gate:
             return None
         if self._waiting >= self._queue_limit:
             return Refusal.QUEUE_FULL
-        waiter = _Waiter(entry, loop.create_future())
+        waiter = _Waiter(entry, loop.create_future(), give_up_s=now_s + patience_s)
         self._waiting += 1
         self._queue(waiter, earliest_s, now_s=now_s)
         try:
-            await waiter.future
+            return await waiter.future
         except asyncio.CancelledError:
-            if waiter.future.done() and not waiter.future.cancelled():
+            granted = waiter.future.done() and not waiter.future.cancelled()
+            if granted and waiter.future.result() is None:
                 self.leave()
             raise
         finally:
             self._waiting -= 1
-        return None
 
     def leave(self) -> None:
         """Give a Permit back."""
@@ -130,6 +138,9 @@ class Gate:
         if earliest_s <= now_s:
             self._lines.setdefault(waiter.entry.owner, deque()).append(waiter)
             self._pump()
+            return
+        if earliest_s > waiter.give_up_s:
+            waiter.future.set_result(Refusal.TOO_LATE)
             return
         self._ticket += 1
         heapq.heappush(self._held, (earliest_s, self._ticket, waiter))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from ultrai.domain.ask import Ask
 from ultrai.domain.catalog import Model
 from ultrai.domain.cocktail import CocktailBook
+from ultrai.domain.errors import UsageError
 from ultrai.domain.outcome import NOT_BILLED
 from ultrai.domain.overview import Finding, ProbeResult, ReadinessRow
 from ultrai.domain.plan import NotReadyReason, PlannedCandidate
@@ -23,6 +24,7 @@ from ultrai.engine.world import World, find_model
 from ultrai.policy.checkup import Patient, Reference, examine
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.health import percentile
+from ultrai.policy.lineup import next_turn
 
 _MILLION = 1_000_000
 _NOT_LISTED = NotReadyReason.NOT_LISTED
@@ -77,32 +79,48 @@ class Overview:
         )
 
     async def probe_cost(self, model_ids: Sequence[str]) -> int | None:
-        """The most that probing these models can cost, in nanodollars; None: not known."""
+        """The most that one request to each can cost, in nanodollars; None: not known.
+
+        A model whose circuit is open is asked too where its Slot has nobody else; an id that nobody
+        knows is not asked.
+        """
         total = 0
         for model_id in model_ids:
-            plan = await self._desk.plan(_probe_of(model_id))
-            bound = plan.cost_nanos.high
-            if bound is None:
-                return None
-            total += bound
+            try:
+                plan = await self._desk.plan(_probe_of(model_id))
+            except UsageError:
+                continue
+            for slot in plan.slots:
+                turn = next_turn(slot.candidates, asked=(), taken=())
+                bound = 0 if turn is None else turn.candidate.bound_nanos
+                if bound is None:
+                    return None
+                total += bound
         return total
 
     async def probe(self, model_ids: Sequence[str]) -> AsyncIterator[ProbeResult]:
-        """Ask each model for one token, all at once; results as they come."""
-        tasks = [
-            asyncio.get_running_loop().create_task(
-                self._desk.ask(_probe_of(model_id), stored=False)
-            )
-            for model_id in model_ids
-        ]
+        """Ask each model for one token, all at once; results as they come.
+
+        An id that cannot be asked has a result that says so.
+        """
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(self._probe(model_id)) for model_id in model_ids]
         try:
             for next_one in asyncio.as_completed(tasks):
-                yield _probed(await next_one)
+                yield await next_one
         finally:
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
+
+    async def _probe(self, model_id: str) -> ProbeResult:
+        try:
+            return _probed(await self._desk.ask(_probe_of(model_id), stored=False))
+        except UsageError as error:
+            return ProbeResult(
+                model=model_id, ok=False, message=str(error), first_token_ms=None, cost=NOT_BILLED
+            )
 
     async def _seats(self, *, refresh: bool) -> tuple[Sequence[Seat], World]:
         ids = [model for cocktail in self._book for model in cocktail.model_ids]

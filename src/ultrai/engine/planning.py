@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ultrai.domain.catalog import Catalog, Model
+from ultrai.domain.catalog import Model
 from ultrai.domain.cocktail import Slot
-from ultrai.domain.errors import BudgetRefusal, UsageError
+from ultrai.domain.errors import UsageError
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import (
@@ -59,49 +59,16 @@ def superseded_message(retired: str, heir: str) -> str:
     return f"{retired} is no longer listed; {heir} takes its place"
 
 
-def check_envelope(plan: Plan, limits: Limits, *, catalog: Catalog) -> None:
-    """Raise BudgetRefusal when the worst case of the first Attempts does not fit the cost cap."""
-    cap = limits.max_cost_nanos
-    if cap is None:
-        return
-    for slot in plan.slots:
-        for candidate in slot.candidates:
-            if _lacks_price(candidate, slot, catalog):
-                raise BudgetRefusal(
-                    f"no price of {candidate.model} is known, so a cost cap cannot be kept; "
-                    "nothing was sent",
-                    hint="leave --max-cost out, or ask a model with a listed price",
-                )
-    needed = sum(_least_hold(slot) for slot in plan.slots)
-    if needed > cap:
-        raise BudgetRefusal(
-            f"the worst case of this run is ${format_usd(needed)}, over the cap of "
-            f"${format_usd(cap)}; nothing was sent",
-            hint=f"allow --max-cost {format_usd(needed)}, or lower --max-tokens",
-        )
-
-
-def _lacks_price(candidate: PlannedCandidate, slot: PlannedSlot, catalog: Catalog) -> bool:
-    """Whether the Slot rests on a Candidate whose price nobody knows."""
-    verdict = candidate.not_ready
-    if verdict is None:
-        return not catalog.knows(candidate.upstream)
-    alone = not any(each.is_ready for each in slot.candidates)
-    return alone and verdict.reason is NotReadyReason.PRICE_UNKNOWN
-
-
-def _least_hold(slot: PlannedSlot) -> int:
-    """What the cap must hold for this Slot; its cheapest Candidate's where none fits the cap."""
-    if any(candidate.is_ready for candidate in slot.candidates):
-        return slot.dearest_nanos or 0
-    bounds = [
-        candidate.bound_nanos
-        for candidate in slot.candidates
-        if candidate.bound_nanos is not None
-        and candidate.not_ready is not None
-        and candidate.not_ready.reason is NotReadyReason.OVER_PRICE_CAP
-    ]
-    return min(bounds, default=0)
+def tokens_message(candidate: PlannedCandidate, asked: int) -> tuple[NoticeCode, str] | None:
+    """The Notice about a `max_tokens` other than was asked for; None where it is as asked."""
+    model, given = candidate.model, candidate.max_tokens
+    if given < asked:
+        message = f"{model} gives at most {given} tokens here, not {asked}"
+        return NoticeCode.MAX_TOKENS_REDUCED, message
+    if given > asked:
+        message = f"{model} reasons before it answers: max_tokens is {given} instead of {asked}"
+        return NoticeCode.REASONING_HEADROOM, message
+    return None
 
 
 class _Planner:
@@ -178,8 +145,11 @@ class _Planner:
             heir = self._heir(model_id)
             if heir is not None:
                 if is_primary:
-                    self._taken.add(heir)
                     role = "successor"
+                    if heir in self._taken:
+                        message = f"{heir} also serves another slot: {model_id} has no other heir"
+                        self._notice(NoticeCode.DIVERSITY_LOST, message, slot=index)
+                    self._taken.add(heir)
                     # A backup's successor is noted when it is asked: most never are.
                     message = superseded_message(model_id, heir)
                     self._notice(NoticeCode.MODEL_SUPERSEDED, message, slot=index)
@@ -205,12 +175,21 @@ class _Planner:
             is_ready=lambda heir: self._candidate(heir).is_ready,
             free_listed=self._free_listed or (),
         )
-        return successor(
-            model_id,
-            self._world.successions,
-            market=market,
-            allow_paid_for_free=self._tuning.free_may_become_paid,
-        )
+        # An open circuit reorders and never empties a slot: a cooling heir is better than none.
+        for each in (market, replace(market, is_ready=self._is_ready_when_cool)):
+            heir = successor(
+                model_id,
+                self._world.successions,
+                market=each,
+                allow_paid_for_free=self._tuning.free_may_become_paid,
+            )
+            if heir is not None:
+                return heir
+        return None
+
+    def _is_ready_when_cool(self, model_id: str) -> bool:
+        verdict = self._candidate(model_id).not_ready
+        return verdict is None or verdict.reason is NotReadyReason.COOLING_DOWN
 
     def _unknown(self, model_id: str) -> UsageError:
         question = did_you_mean(model_id, self._world.catalog.models)
@@ -343,7 +322,9 @@ class _Planner:
         )
 
     def _first(self, slot: PlannedSlot) -> PlannedCandidate | None:
-        return next((c for c in slot.candidates if c.is_ready), None)
+        """The Candidate that is asked first: a ready one, else one whose circuit is open."""
+        usable = [c for c in slot.candidates if c.is_usable]
+        return next((c for c in usable if c.is_ready), usable[0] if usable else None)
 
     def _note_first(self, index: int, candidates: Sequence[PlannedCandidate]) -> None:
         """Say what is not as asked about the Candidate that is asked first, and who is not."""
@@ -363,20 +344,9 @@ class _Planner:
                 f"{candidate.model} does not support {names}",
                 slot=index,
             )
-        asked = self._query.sampling.max_tokens
-        if candidate.max_tokens < asked:
-            self._notice(
-                NoticeCode.MAX_TOKENS_REDUCED,
-                f"{candidate.model} gives at most {candidate.max_tokens} tokens here, not {asked}",
-                slot=index,
-            )
-        elif candidate.max_tokens > asked:
-            self._notice(
-                NoticeCode.REASONING_HEADROOM,
-                f"{candidate.model} reasons before it answers: max_tokens is "
-                f"{candidate.max_tokens} instead of {asked}",
-                slot=index,
-            )
+        told = tokens_message(candidate, self._query.sampling.max_tokens)
+        if told is not None:
+            self._notice(*told, slot=index)
 
     def _notice(self, code: NoticeCode, message: str, *, slot: int | None = None) -> None:
         self._notices.append(Notice(code, message, slot))

@@ -5,7 +5,7 @@ Pure. It knows cocktails and spellings; whether a model is listed or ready is pl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ultrai.domain.ask import Ask
@@ -75,24 +75,54 @@ def recipe_of_models(ask: Ask, corrections: Corrections) -> Recipe:
 
 
 def recipe_of_rest(recipe: Recipe, earlier: Report) -> Recipe:
-    """Only those Slots that had no Answer in an earlier Run of the same Recipe."""
-    open_primaries = [
-        slot.primary for slot in earlier.slots if slot.state is not SlotState.ANSWERED
-    ]
-    if not open_primaries:
+    """Only those Slots that had no Answer in an earlier Run of the same Recipe.
+
+    A Slot that the Recipe lacks is asked with its Primary alone: a Report does not hold backups, so
+    a Run of models named one by one has none when it is resumed, unless they are given again. The
+    Recipe's Quorum counts the Answers that are there already; where they suffice, or the rest is
+    too small for it, the whole rest is waited for.
+    """
+    slots = tuple(
+        slot
+        for slot, before in zip(_seated(recipe, earlier), earlier.slots, strict=True)
+        if before.state is not SlotState.ANSWERED
+    )
+    if not slots:
         raise UsageError(
             f"every slot of {earlier.id} was answered",
             hint=f"see it with `ultrai show {earlier.id}`",
         )
-    known = {slot.primary: slot for slot in recipe.slots}
-    slots = tuple(known.get(primary, Slot(primary)) for primary in open_primaries)
-    return replace(recipe, slots=slots)
+    return replace(recipe, slots=slots, quorum=_quorum_of_rest(recipe, earlier, rest=len(slots)))
 
 
 def check_synthesis(wanted: str | None) -> None:
     """Only `none` exists so far. Raises UsageError for any other mode."""
     if wanted not in (None, NO_SYNTHESIS):
         raise UsageError(f"synthesis {wanted!r} is not available yet", hint="use `none`")
+
+
+def _seated(recipe: Recipe, earlier: Report) -> Sequence[Slot]:
+    """The Recipe's Slots in the places of the earlier Run's, one for each."""
+    primaries = [slot.primary for slot in earlier.slots]
+    if primaries == [slot.primary for slot in recipe.slots]:
+        return recipe.slots
+    waiting: dict[str, list[Slot]] = {}
+    for slot in recipe.slots:
+        waiting.setdefault(slot.primary, []).append(slot)
+    # The last of a kind stays, for models that the earlier Run seated more often.
+    kinds = [waiting.get(primary, [Slot(primary)]) for primary in primaries]
+    return [kind.pop(0) if len(kind) > 1 else kind[0] for kind in kinds]
+
+
+def _quorum_of_rest(recipe: Recipe, earlier: Report, *, rest: int) -> int | None:
+    if recipe.quorum is None:
+        return None
+    answered = sum(slot.state is SlotState.ANSWERED for slot in earlier.slots)
+    if earlier.resumed_from is not None:
+        # It asked a rest itself: the Answers of the Runs before it are not in its Report.
+        answered = max(answered, len(recipe.slots) - rest)
+    needed = recipe.quorum - answered
+    return needed if 0 < needed <= rest else None
 
 
 class _Speller:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ultrai.domain.attempt import PriceCap
 from ultrai.domain.catalog import Catalog, Model
@@ -95,15 +95,19 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 for slot in self._slots:
                     slot.task = group.create_task(slot.run())
-        except BaseException:
+        except BaseException as error:
             self._status = RunStatus.INTERRUPTED
+            for slot in self._slots:
+                slot.settle()
             self.feed.finish_at_once(self._final_facts())
+            if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+                raise error.exceptions[0] from None
             raise
         finally:
             for timer in self._timers:
                 timer.cancel()
         for slot in self._slots:
-            slot.settle()
+            slot.settle()  # one that was closed between its start and its first step
         self._note_quorum()
         return await self.feed.finish(self._final_facts())
 
@@ -136,6 +140,8 @@ class Run:
         """Start nothing more on this upstream; Attempts whose text has begun may finish."""
         if name in self._stopped:
             return
+        # Its advice "you can afford M tokens" was for one request, not for those it stops.
+        failure = replace(failure, affordable_tokens=None)
         self._stopped[name] = failure
         self.feed.notice(
             NoticeCode.UPSTREAM_STOPPED,
@@ -170,8 +176,9 @@ class Run:
         if self._envelope.is_capped:
             for planned in order.plan.slots:
                 self._envelope.open_slot(planned.index, planned.dearest_nanos or 0)
-        for slot in self._slots:
-            slot.claim_first()
+        for backups in (False, True):
+            for slot in self._slots:
+                slot.claim_first(backups=backups)
         deadline_s = self.feed.began_s + limits.deadline_s
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_at(deadline_s, self._deadline_passed))
@@ -187,8 +194,7 @@ class Run:
 
     def _close_silent(self, name: str, failure: Failure) -> None:
         for slot in self._slots:
-            if slot.is_open and slot.is_silent_on(name):
-                slot.close(Ending.UPSTREAM_STOPPED, failure)
+            slot.drop_silent(name, failure)
 
     def _close_open(self, ending: Ending, failure: Failure | None = None) -> None:
         for slot in self._slots:

@@ -12,11 +12,20 @@ from http import HTTPStatus
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.money import reported_nanos
-from ultrai.domain.outcome import NOT_BILLED, Cost, CostState, FailureKind, Phase, Received
+from ultrai.domain.outcome import (
+    NO_USAGE,
+    NOT_BILLED,
+    Cost,
+    CostState,
+    FailureKind,
+    Phase,
+    Received,
+)
 from ultrai.policy.pricing import reckoned_nanos
 
-# Failures before any text in which nobody said that nothing was done.
+# Failures before any text in which nobody said that nothing was done: the model may have worked.
 _SILENT = frozenset({FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.EMPTY_ANSWER})
+_GENERATED = frozenset({FailureKind.MODERATED, FailureKind.BAD_RESPONSE})
 
 
 def cost_of(
@@ -46,8 +55,11 @@ def was_refused(received: Received) -> bool:
     failure = received.failure
     if not received.sent:
         return True
-    if failure is None or failure.phase is Phase.MID_STREAM:
+    if failure is None or failure.phase is Phase.MID_STREAM or received.usage != NO_USAGE:
         return False
     if failure.status is not None and failure.status >= HTTPStatus.MULTIPLE_CHOICES:
         return True
+    if failure.status is not None and failure.kind in _GENERATED:
+        return False  # a 200: a filter stopped an answer, or one came that nobody can read
+    # An error in place of an answer: OpenRouter does not charge for zero tokens that end in one.
     return failure.kind not in _SILENT

@@ -26,6 +26,7 @@ from ultrai.policy.fallback import Decision, Situation, advice_for, decide
 from ultrai.policy.lineup import Turn, next_turn
 
 _RAISE_FACTOR = 4
+_GIVEN_UP = Decision(Remedy.GIVE_UP_SLOT)
 
 
 class Ending(Enum):
@@ -34,7 +35,6 @@ class Ending(Enum):
     DEADLINE = "deadline"
     QUORUM = "quorum"
     STOPPED_WAITING = "stopped_waiting"
-    UPSTREAM_STOPPED = "upstream_stopped"
     INTERRUPTED = "interrupted"
 
 
@@ -79,63 +79,71 @@ class SlotRoom:
         self._panel = panel
         self._strict = strict
         self._room = AttemptRoom(bench)
-        self._tale = SlotTale(bench.feed, planned)
+        self._tale = SlotTale(bench.feed, planned, asked_tokens=bench.query.sampling.max_tokens)
         self._asked: set[str] = set()
         self._number = 0
-        self._current: PlannedCandidate | None = None
+        self._turn: Turn | None = None
         self._last_failure: Failure | None = None
         self._ending: Ending | None = None
+        self._dropped: Failure | None = None
         self._rest: asyncio.Future[None] | None = None
         self._told = False
 
     @property
     def is_open(self) -> bool:
         """Whether its result is still to come."""
-        return self.task is not None and not self.task.done() and not self.answered
+        return not (self.answered or self._told or self._ending is not None)
 
     def close(self, ending: Ending, failure: Failure | None = None) -> None:
         """End the Slot where it stands; the first ending counts. No failure: it is cancelled."""
-        if self._ending is None and self.task is not None and not self.task.done():
+        if self.is_open:
             self._ending = ending
             self._room.closing = failure
-            self.task.cancel()
+            if self.task is not None:
+                self.task.cancel()
 
     def upstream_stopped(self, name: str) -> None:
         """Wake from a wait for a retry that will never be made."""
-        waits = self._rest is not None and not self._rest.done()
-        if waits and self._current is not None and self._current.upstream == name:
-            assert self._rest is not None
-            self._rest.set_result(None)
+        if self._rest is not None and self._is_on(name):
+            _finish(self._rest)
 
-    def is_silent_on(self, name: str) -> bool:
-        """Whether an Attempt on that upstream waits for its Permit, or has shown no text yet."""
+    def drop_silent(self, name: str, failure: Failure) -> None:
+        """End an Attempt on that upstream that waits or has shown no text; the Slot goes on."""
         witness = self._room.witness
-        on_it = self._current is not None and self._current.upstream == name
-        return on_it and (witness is None or witness.first_token_s is None)
+        speaks = witness is not None and witness.first_token_s is not None
+        if self.is_open and self.task is not None and self._is_on(name) and not speaks:
+            self._dropped = self._room.closing = failure
+            self.task.cancel()
 
-    def claim_first(self) -> None:
-        """Take the first Candidate before any Slot runs, so that no other takes it as a Backup."""
+    def claim_first(self, *, backups: bool) -> None:
+        """Take the first Candidate before any Slot runs, so that no other takes it as a Backup.
+
+        Without `backups`, only one that is ready and stands first in the Slot.
+        """
+        if self._turn is not None:
+            return
         turn = self._next_turn()
-        if turn is not None:
-            self._current = turn.candidate
-            self._panel.claims[turn.candidate.model] += 1
+        if turn is not None and (backups or not (turn.is_backup or turn.cooling)):
+            self._claim(turn)
 
     async def run(self) -> None:
         """Work until there is a result; publish it."""
         self._tale.started()
         try:
-            await self._ask_candidates()
-        except asyncio.CancelledError:
-            self._release()
-            self.settle()
             if self._ending is None:
+                await self._ask_candidates()
+        except asyncio.CancelledError:
+            if self._ending is None:
+                self.settle()
                 raise
         finally:
+            self._release()
             self._bench.envelope.close_slot(self.index)
+        self.settle()
         self._panel.slot_done(self)
 
     def settle(self) -> None:
-        """Say how a Slot that was closed has ended, also one whose task never began."""
+        """Say how a Slot without an Answer has ended, also one whose task never began."""
         if self.answered or self._told:
             return
         self._told = True
@@ -146,52 +154,74 @@ class SlotRoom:
             self._tale.cancelled()
 
     async def _ask_candidates(self) -> None:
-        while (turn := self._next_turn()) is not None:
-            candidate = turn.candidate
-            if self._current is not candidate:
-                self._current = candidate
-                self._panel.claims[candidate.model] += 1
+        while (turn := self._turn or self._next_turn()) is not None:
+            if self._turn is None:
+                self._claim(turn)
             self._tale.turn(turn)
-            if await self._ask(_Progress(candidate, candidate.max_tokens)):
+            if await self._ask(_Progress(turn.candidate, turn.candidate.max_tokens)):
                 return
             self._release()
-            self._asked.add(candidate.model)
+            self._asked.add(turn.candidate.model)
             if self._gave_up():
                 break
         self._told = True
         self._tale.failed(self._last_failure or self._tale.nobody())
 
     def _next_turn(self) -> Turn | None:
-        if self._current is not None:
-            return Turn(self._current)
-        usable = [c for c in self._planned.candidates if self._bench.is_stopped(c.upstream) is None]
-        taken = +self._panel.claims
-        return next_turn(usable, asked=self._asked, taken=taken)
+        return next_turn(self._usable(), asked=self._asked, taken=+self._panel.claims)
+
+    def _usable(self) -> list[PlannedCandidate]:
+        """Candidates whose upstream may be asked; once a window was too small, only ample ones."""
+        failure = self._last_failure
+        too_long = failure is not None and failure.kind is FailureKind.CONTEXT_TOO_LONG
+        asked = self._bench.query.sampling.max_tokens
+        return [
+            candidate
+            for candidate in self._planned.candidates
+            if self._bench.is_stopped(candidate.upstream) is None
+            and not (too_long and candidate.max_tokens < asked)
+        ]
+
+    def _claim(self, turn: Turn) -> None:
+        self._turn = turn
+        self._panel.claims[turn.candidate.model] += 1
 
     def _release(self) -> None:
-        if self._current is not None and not self.answered:
-            self._panel.claims[self._current.model] -= 1
-            self._current = None
+        if self._turn is not None and not self.answered:
+            self._panel.claims[self._turn.candidate.model] -= 1
+            self._turn = None
+
+    def _is_on(self, upstream: str) -> bool:
+        return self._turn is not None and self._turn.candidate.upstream == upstream
 
     def _gave_up(self) -> bool:
         failure = self._last_failure
         if failure is None:
             return False
-        return failure.remedy is Remedy.GIVE_UP_SLOT or (
-            self._strict and failure.remedy is Remedy.NEXT_CANDIDATE
-        )
+        return self._strict or failure.remedy is Remedy.GIVE_UP_SLOT
 
     async def _ask(self, progress: _Progress) -> bool:
         """Attempts on one Candidate; True: the Slot has its Answer."""
+        try:
+            return await self._attempts(progress)
+        except asyncio.CancelledError:
+            if self._dropped is None or self._ending is not None:
+                raise
+            assert self.task is not None
+            self.task.uncancel()
+            self._last_failure, self._dropped, self._room.closing = self._dropped, None, None
+            return False
+
+    async def _attempts(self, progress: _Progress) -> bool:
         while True:
             stopped = self._bench.is_stopped(progress.candidate.upstream)
             if stopped is not None:
-                self._last_failure = self._last_failure or stopped
+                self._last_failure = stopped
                 return False
             self._number += 1
             progress.attempts += 1
             made = await self._room.make(self._try(progress))
-            if made.answer is not None and not self._is_refused_by_strict(made):
+            if made.answer is not None and not (self._strict and made.answer.truncated):
                 self.answered = True
                 await self._tale.answered(self._number, progress.candidate, made=made)
                 return True
@@ -202,28 +232,43 @@ class SlotRoom:
 
     async def _after_failure(self, progress: _Progress, made: Made) -> Decision:
         failure = made.failure or _cut_by_strict()
-        if await self._raise_cap(progress, failure):
+        try:
+            cap = await self._dearer_cap(progress, failure)
+        except asyncio.CancelledError:
+            self._tell_failure(progress, replace(made, failure=failure), decision=_GIVEN_UP)
+            raise
+        if cap is not None:
+            progress.cap = cap
             decision = Decision(Remedy.RETRY)
         else:
             decision = self._decide(progress, failure, made=made)
-        failure = replace(failure, remedy=decision.remedy, advice=advice_for(failure.kind))
-        self._last_failure = failure
-        model = progress.candidate.model
-        told = replace(made, failure=failure)
-        self._tale.attempt_failed(self._number, model, made=told, wait_s=decision.wait_s)
+        self._tell_failure(progress, replace(made, failure=failure), decision=decision)
         self._note(progress.candidate, failure, decision=decision)
+        if cap is not None:
+            self._tale.cap_raised(progress.candidate.model)
         if decision.max_tokens is not None:
+            model = progress.candidate.model
             self._tale.tokens_changed(model, progress.max_tokens, after=decision.max_tokens)
             progress.changed = True
             progress.max_tokens = decision.max_tokens
         return decision
 
+    def _tell_failure(self, progress: _Progress, made: Made, *, decision: Decision) -> None:
+        assert made.failure is not None
+        advice = advice_for(made.failure.kind)
+        failure = replace(made.failure, remedy=decision.remedy, advice=advice)
+        self._last_failure = failure
+        self._tale.attempt_failed(
+            self._number,
+            progress.candidate.model,
+            made=replace(made, failure=failure),
+            wait_s=decision.wait_s,
+        )
+
     def _try(self, progress: _Progress) -> Try:
-        others = self._others_left(progress.candidate)
-        time_left_s = self._time_left_s()
-        patience_s = time_left_s
-        if others:
-            patience_s = min(time_left_s, self._bench.rooms.tuning.max_wait_s)
+        patience_s = self._time_left_s()
+        if self._others_left(progress.candidate):
+            patience_s = min(patience_s, self._bench.rooms.tuning.max_wait_s)
         bound = None
         if progress.cap is not None:
             bound = self._room.bound_under(progress.cap, progress.max_tokens)
@@ -241,6 +286,7 @@ class SlotRoom:
 
     def _decide(self, progress: _Progress, failure: Failure, *, made: Made) -> Decision:
         rooms = self._bench.rooms
+        is_stopped = self._bench.is_stopped(progress.candidate.upstream) is not None
         situation = Situation(
             attempts=progress.attempts,
             max_attempts=rooms.tuning.max_attempts,
@@ -248,14 +294,17 @@ class SlotRoom:
             time_left_s=self._time_left_s(),
             max_wait_s=rooms.tuning.max_wait_s,
             chance=rooms.chance(),
-            may_retry=rooms.retries.allows_retry()
-            and self._bench.is_stopped(progress.candidate.upstream) is None,
+            may_retry=not is_stopped and rooms.retries.allows_retry(),
             changed=progress.changed or self._strict,
             attempt_s=made.elapsed_ms / 1000,
+            max_tokens=progress.max_tokens,
             max_tokens_floor=rooms.tuning.max_tokens_floor,
             raised_tokens=self._raised_tokens(progress),
         )
-        return decide(failure, situation, backoff=rooms.tuning.backoff)
+        decision = decide(failure, situation, backoff=rooms.tuning.backoff)
+        if decision.remedy is Remedy.RETRY:
+            rooms.retries.count_retry()
+        return decision
 
     def _raised_tokens(self, progress: _Progress) -> int | None:
         wanted = progress.max_tokens * _RAISE_FACTOR
@@ -263,29 +312,36 @@ class SlotRoom:
         raised = wanted if limit is None else min(wanted, limit)
         if raised <= progress.max_tokens or progress.max_tokens <= PROBE_TOKENS:
             return None
-        room = self._bench.envelope.room_nanos()
-        if room is None:
+        if not self._bench.envelope.is_capped:
             return raised
-        bound = self._room.bound_of(progress.candidate.model, raised)
-        return raised if bound is not None and bound <= room else None
+        if progress.cap is not None:
+            bound: int | None = self._room.bound_under(progress.cap, raised)
+        else:
+            bound = self._room.bound_of(progress.candidate.model, raised)
+        return raised if self._bench.envelope.fits(self.index, bound) else None
 
     def _others_left(self, candidate: PlannedCandidate) -> bool:
-        usable = [c for c in self._planned.candidates if self._bench.is_stopped(c.upstream) is None]
         asked = self._asked | {candidate.model}
-        return not self._strict and next_turn(usable, asked=asked, taken=()) is not None
+        return not self._strict and next_turn(self._usable(), asked=asked, taken=()) is not None
 
     def _time_left_s(self) -> float:
         return self._bench.deadline_s - asyncio.get_running_loop().time()
 
-    async def _raise_cap(self, progress: _Progress, failure: Failure) -> bool:
+    async def _dearer_cap(self, progress: _Progress, failure: Failure) -> PriceCap | None:
+        """The cap for another try after our own left no provider; None: there will be none."""
+        tuning = self._bench.rooms.tuning
         if not failure.price_capped or progress.cap is not None or self._strict:
-            return False
+            return None
+        if progress.attempts >= tuning.max_attempts:
+            return None
         cap = await self._panel.dearer_cap(progress.candidate.model)
         if cap is None:
-            return False
-        progress.cap = cap
-        self._tale.cap_raised(progress.candidate.model)
-        return True
+            return None
+        ceiling = tuning.max_usd_per_million
+        if ceiling is not None and cap.completion > ceiling:
+            return None
+        bound = self._room.bound_under(cap, progress.max_tokens)
+        return cap if self._bench.envelope.fits(self.index, bound) else None
 
     async def _wait(self, wait_s: float) -> None:
         if wait_s <= 0:
@@ -302,21 +358,14 @@ class SlotRoom:
     def _note(self, candidate: PlannedCandidate, failure: Failure, *, decision: Decision) -> None:
         """Tell the rest of the process what a failure means beyond this Attempt."""
         rooms = self._bench.rooms
-        gate = rooms.gate
-        loop = asyncio.get_running_loop()
-        if decision.remedy is not Remedy.RETRY:
+        if decision.remedy is not Remedy.RETRY and not failure.price_capped:
             # The tries of one Slot are one observation: three quick ones are no three witnesses.
             rooms.health.failed(candidate.model, failure.kind, now_s=rooms.clock.now().timestamp())
-        if failure.kind is FailureKind.RATE_LIMITED and failure.status is not None:
-            pause_s = failure.retry_after_s or decision.wait_s
-            gate.pause(candidate.model, loop.time() + pause_s)
-        elif failure.kind is FailureKind.QUOTA_EXHAUSTED and failure.resets_at_ms is not None:
+        if failure.kind is FailureKind.QUOTA_EXHAUSTED and failure.resets_at_ms is not None:
             rooms.health.rest(candidate.model, failure.resets_at_ms / 1000)
         elif decision.remedy is Remedy.STOP_UPSTREAM:
-            self._panel.stop_upstream(candidate.upstream, failure)
-
-    def _is_refused_by_strict(self, made: Made) -> bool:
-        return self._strict and made.answer is not None and made.answer.truncated
+            stop = replace(failure, remedy=decision.remedy, advice=advice_for(failure.kind))
+            self._panel.stop_upstream(candidate.upstream, stop)
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -14,7 +14,7 @@ from ultrai.domain.plan import PlannedCandidate, PlannedSlot
 from ultrai.domain.report import SlotState
 from ultrai.engine.attempt import Made
 from ultrai.engine.feed import Body, Feed
-from ultrai.engine.planning import superseded_message
+from ultrai.engine.planning import superseded_message, tokens_message
 from ultrai.policy.fallback import advice_for
 from ultrai.policy.lineup import Turn
 
@@ -22,8 +22,9 @@ from ultrai.policy.lineup import Turn
 class SlotTale:
     """Writes what happens in one Slot to its Run's feed."""
 
-    def __init__(self, feed: Feed, planned: PlannedSlot) -> None:
+    def __init__(self, feed: Feed, planned: PlannedSlot, *, asked_tokens: int) -> None:
         self._feed = feed
+        self._asked_tokens = asked_tokens
         self._planned = planned
         self._index = planned.index
 
@@ -59,6 +60,9 @@ class SlotTale:
         if backup.dropped:
             names = ", ".join(backup.dropped)
             self._notice(NoticeCode.PARAMETER_DROPPED, f"{backup.model} does not support {names}")
+        told = tokens_message(backup, self._asked_tokens)
+        if told is not None:
+            self._notice(*told)
 
     def tokens_changed(self, model: str, before: int, *, after: int) -> None:
         """The same model is asked again with other max_tokens."""

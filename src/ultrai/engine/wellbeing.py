@@ -63,14 +63,21 @@ class RetryBudget:
         self._recent: deque[bool] = deque(maxlen=_RETRY_WINDOW)
         self._retries = 0
 
-    def count(self, *, is_retry: bool) -> None:
-        """One more Attempt starts."""
-        if len(self._recent) == _RETRY_WINDOW and self._recent[0]:
-            self._retries -= 1
-        self._recent.append(is_retry)
-        self._retries += is_retry
+    def count_first_try(self) -> None:
+        """An Attempt starts that is no retry."""
+        self._count(is_retry=False)
+
+    def count_retry(self) -> None:
+        """A retry was decided on: counted at once, so that many failing together share one."""
+        self._count(is_retry=True)
 
     def allows_retry(self) -> bool:
         """Whether one more retry stays within the budget."""
         attempts = len(self._recent)
         return attempts < _RETRY_FREE or self._retries + 1 <= _RETRY_SHARE * (attempts + 1)
+
+    def _count(self, *, is_retry: bool) -> None:
+        if len(self._recent) == _RETRY_WINDOW and self._recent[0]:
+            self._retries -= 1
+        self._recent.append(is_retry)
+        self._retries += is_retry

@@ -111,8 +111,9 @@ class Situation:
 
     `attempts` counts those on this model, the failed one included; `changed` says that one of them
     was already a retry with other max_tokens; `may_retry` is the process-wide retry budget;
-    `attempt_s` is how long the failed Attempt took; `raised_tokens` is the larger max_tokens that a
-    retry could have, None when there is none; `chance` is a draw from [0, 1).
+    `attempt_s` is how long the failed Attempt took, `max_tokens` what it asked for;
+    `raised_tokens` is the larger max_tokens that a retry could have, None when there is none;
+    `chance` is a draw from [0, 1).
     """
 
     attempts: int
@@ -124,6 +125,7 @@ class Situation:
     may_retry: bool = True
     changed: bool = False
     attempt_s: float = 0.0
+    max_tokens: int = 1_000_000
     max_tokens_floor: int = 1
     raised_tokens: int | None = None
 
@@ -199,7 +201,9 @@ def _changed_tokens(failure: Failure, situation: Situation) -> int | None:
     if failure.kind is FailureKind.EMPTY_ANSWER:
         return situation.raised_tokens
     affordable = failure.affordable_tokens
-    if affordable is not None and affordable >= situation.max_tokens_floor:
+    if affordable is None or affordable >= situation.max_tokens:
+        return None
+    if affordable >= situation.max_tokens_floor:
         return affordable
     return None
 

@@ -23,6 +23,7 @@ FAILURES_TO_OPEN = 5
 COOL_DOWN_S = 30.0
 COOL_DOWN_CAP_S = 600.0
 SAMPLES = 64
+_DOUBLINGS_AT_MOST = 16  # far beyond the cap: a circuit may open thousands of times in a row
 
 BLAMEWORTHY = frozenset(
     {
@@ -80,7 +81,8 @@ def after_failure(health: ModelHealth, kind: FailureKind, *, now_s: float) -> Mo
     probe_failed = health.is_half_open(now_s)
     if not probe_failed and (failures < FAILURES_TO_OPEN or health.is_open(now_s)):
         return replace(health, failures_in_row=failures)
-    cool_down_s = min(COOL_DOWN_S * 2**health.openings_in_row, COOL_DOWN_CAP_S)
+    doublings = min(health.openings_in_row, _DOUBLINGS_AT_MOST)
+    cool_down_s = min(COOL_DOWN_S * 2**doublings, COOL_DOWN_CAP_S)
     return replace(
         health,
         failures_in_row=failures,

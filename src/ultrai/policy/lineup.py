@@ -23,6 +23,11 @@ class Turn:
     shared: bool = False
     cooling: bool = False
 
+    @property
+    def is_backup(self) -> bool:
+        """Whether the Candidate stands behind another in its Slot."""
+        return self.candidate.role == "backup"
+
 
 def next_turn(
     candidates: Iterable[PlannedCandidate], *, asked: Container[str], taken: Container[str]

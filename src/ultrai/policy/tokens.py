@@ -1,9 +1,11 @@
 """Token counts without a tokenizer: an estimate for expectations, a bound for promises.
 
 The bound is provable: byte-level tokenizers never make more tokens than there are UTF-8 bytes, and
-each message adds a small constant of template tokens. The estimate is a rule of thumb, about four
-ASCII characters or one other character to a token, times a factor per tokenizer family (relative to
-o200k, as measured on English, code and mixed scripts; recent Claude models make many more tokens).
+each message adds a small constant of template tokens. A lone surrogate, which UTF-8 has no bytes
+for, counts as the three bytes that are sent in its place. The estimate is a rule of thumb, about
+four ASCII characters or one other character to a token, times a factor per tokenizer family
+(relative to o200k, as measured on English, code and mixed scripts; recent Claude models make many
+more tokens).
 """
 
 from __future__ import annotations
@@ -51,5 +53,5 @@ def window_tokens(estimate: int) -> int:
 
 def bound_tokens(messages: Sequence[Message]) -> int:
     """No tokenizer makes more tokens of the messages than this."""
-    size = sum(len(m.content.encode("utf-8", "replace")) for m in messages)
+    size = sum(len(m.content.encode("utf-8", "surrogatepass")) for m in messages)
     return TEMPLATE_TOKENS + size + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)

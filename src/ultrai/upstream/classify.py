@@ -3,6 +3,9 @@
 Theory of operation. A status has one rule; a rule is a kind, or a function that looks further: at
 the metadata first, at the words of the message last. Inside a 200 the `code` of the error object
 takes the status's place; a code in words is looked up in the vocabulary of `metadata.error_type`.
+A stream is a 200 with one more rule: its head says that the upstream's own checks of key, credit,
+pace and id were passed, so a 4xx code in it is a provider's. It must neither stop the upstream nor
+be waited for: it is `bad_request`, or what the words make of it (too long, moderated).
 Everything here is pure: text in, values out.
 
 Sources: OpenRouter's errors and limits pages and real bodies of 2025-2026. A status that is not in
@@ -111,6 +114,16 @@ WORDS: Final[Mapping[str, FailureKind]] = {
 """`metadata.error_type` and the codes in words that OpenAI-like servers use."""
 
 _REFINED_BY_WORD: Final = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.MODERATED})
+_REFUSALS: Final = frozenset(
+    {
+        FailureKind.BAD_REQUEST,
+        FailureKind.AUTH,
+        FailureKind.INSUFFICIENT_CREDIT,
+        FailureKind.FORBIDDEN,
+        FailureKind.MODEL_UNAVAILABLE,
+        FailureKind.RATE_LIMITED,
+    }
+)
 
 
 def classify_status(status: int, complaint: Complaint, *, around: Circumstances) -> Failure:
@@ -124,10 +137,14 @@ def classify_inside(complaint: Complaint, around: Circumstances) -> Failure:
     is_status = code is not None and code in range(400, 600)
     if code is not None and is_status:
         kind = kind_of_status(code, complaint)
+        is_refusal = code in range(400, 500)
     else:
         kind = WORDS.get(complaint.word, FailureKind.UPSTREAM_ERROR)
+        is_refusal = kind in _REFUSALS
         if kind is FailureKind.RATE_LIMITED:
             kind = _rate(complaint)
+    if around.in_stream and is_refusal:
+        kind = _refused_by_provider(complaint)
     return _failure(kind, complaint, around=around, status=code if is_status else 200)
 
 
@@ -187,6 +204,13 @@ def _bad_request(complaint: Complaint) -> FailureKind:
     return FailureKind.BAD_REQUEST
 
 
+def _refused_by_provider(complaint: Complaint) -> FailureKind:
+    kind = _bad_request(complaint)
+    if kind is FailureKind.BAD_REQUEST and _is_moderated(complaint):
+        return FailureKind.MODERATED
+    return kind if kind in _REFINED_BY_WORD else FailureKind.BAD_REQUEST
+
+
 def _money(complaint: Complaint) -> FailureKind:
     facts = (complaint.fact("reason"), complaint.fact("limit_source"))
     if any(fact in _IN_FLIGHT_WORDS for fact in facts) or "in-flight" in complaint.said:
@@ -200,12 +224,15 @@ def _money(complaint: Complaint) -> FailureKind:
 def _forbidden(complaint: Complaint) -> FailureKind:
     if _is_key_limit(complaint):
         return FailureKind.KEY_LIMIT
-    has_fact = any(complaint.metadata.get(fact) for fact in _MODERATION_FACTS)
-    if has_fact or WORDS.get(complaint.word) is FailureKind.MODERATED:
-        return FailureKind.MODERATED
-    if any(words in complaint.said for words in _MODERATION_WORDS):
-        return FailureKind.MODERATED
-    return FailureKind.FORBIDDEN
+    return FailureKind.MODERATED if _is_moderated(complaint) else FailureKind.FORBIDDEN
+
+
+def _is_moderated(complaint: Complaint) -> bool:
+    if any(complaint.metadata.get(fact) for fact in _MODERATION_FACTS):
+        return True
+    if WORDS.get(complaint.word) is FailureKind.MODERATED:
+        return True
+    return any(words in complaint.said for words in _MODERATION_WORDS)
 
 
 def _rate(complaint: Complaint) -> FailureKind:

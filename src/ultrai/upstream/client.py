@@ -62,7 +62,7 @@ class HttpUpstream:
         return await list_models(self._config, self._lookup)
 
     async def list_endpoints(self, model_id: str) -> Sequence[Endpoint]:
-        """Who serves the model and how well. Raises UpstreamUnavailable."""
+        """Who serves the model and how well. Raises UpstreamUnavailable, or its ModelNotListed."""
         return await list_endpoints(self._config, self._lookup, model_id=model_id)
 
     async def read_account(self) -> Account | None:

@@ -15,9 +15,11 @@ from typing import Final
 from urllib.parse import quote
 
 from ultrai.domain.catalog import Endpoint, Model, PriceOverride, Prices, Rates, Reasoning
+from ultrai.domain.errors import NotFound, UpstreamUnavailable
 from ultrai.upstream.config import UpstreamConfig
 from ultrai.upstream.lenient import integer, items, mapping, text
 from ultrai.upstream.lookup import Lookup
+from ultrai.upstream.words import one_line
 
 _RATE_KEYS: Final = {
     "prompt": "prompt",
@@ -31,6 +33,16 @@ _RATE_KEYS: Final = {
 
 _FREE: Final = Prices(Rates(prompt=Decimal(0), completion=Decimal(0)))
 _LONGEST_PRICE: Final = 64
+
+
+class ModelNotListed(NotFound, UpstreamUnavailable):
+    """The upstream has no such model.
+
+    NotFound to whoever asked for that model; to whoever only wanted facts about it (the engine,
+    for a price) one more reason why there are none.
+    """
+
+    code = NotFound.code
 
 
 async def list_models(config: UpstreamConfig, lookup: Lookup) -> Sequence[Model]:
@@ -48,11 +60,16 @@ async def list_models(config: UpstreamConfig, lookup: Lookup) -> Sequence[Model]
 async def list_endpoints(
     config: UpstreamConfig, lookup: Lookup, *, model_id: str
 ) -> Sequence[Endpoint]:
-    """`GET /models/{author}/{slug}/endpoints`; empty for a server that is not OpenRouter."""
+    """`GET /models/{author}/{slug}/endpoints`; empty for a server that is not OpenRouter.
+
+    Raises ModelNotListed for an id that the upstream does not have, else UpstreamUnavailable.
+    """
     if not config.is_openrouter:
         return []
     path = quote(config.local_id(model_id), safe="/:~@.-_")
-    data = mapping(mapping(await lookup.get(f"/models/{path}/endpoints")).get("data"))
+    absent = ModelNotListed(f"{config.name} lists no model {one_line(model_id)}")
+    found = await lookup.get(f"/models/{path}/endpoints", absent=absent)
+    data = mapping(mapping(found).get("data"))
     rows = data.get("endpoints")
     if not isinstance(rows, list):
         raise lookup.unavailable(f"no list of endpoints for {model_id}")

@@ -181,6 +181,7 @@ class Exchange:
             headers=response.headers,
             now=self._moment(response.headers.get("Date", "")) if said_no else None,
             price_capped=self._config.is_openrouter and self._request.price_cap is not None,
+            in_stream=incoming.kind is BodyKind.STREAM,
         )
 
     def _moment(self, date: str) -> datetime | None:

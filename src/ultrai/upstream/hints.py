@@ -26,13 +26,15 @@ class Circumstances:
     """What else is known when a Complaint is judged.
 
     `headers` has any spelling of case that its own lookup tolerates; `now` is aware, None when
-    unknown; `price_capped`: the request carried a price cap.
+    unknown; `price_capped`: the request carried a price cap; `in_stream`: it was said by an event
+    of a stream, so after the upstream itself had let the request through.
     """
 
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
     now: datetime | None = None
     phase: Phase = Phase.BEFORE_STREAM
     price_capped: bool = False
+    in_stream: bool = False
 
 
 def retry_after_s(complaint: Complaint, around: Circumstances) -> float | None:

@@ -7,6 +7,7 @@ caller says it broke; then there must be text or a tool call, and no filter may 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ultrai.domain.outcome import Answer, Failure, FailureKind, Phase, Received
@@ -26,12 +27,7 @@ def judge(transcript: Transcript, around: Circumstances, *, otherwise: Failure) 
 
     `otherwise` is the Failure that applies where the answer was not finished when reading ended.
     """
-    around = Circumstances(
-        headers=around.headers,
-        now=around.now,
-        phase=phase_of(transcript),
-        price_capped=around.price_capped,
-    )
+    around = replace(around, phase=phase_of(transcript))
     failure = _failure(transcript, around, otherwise=otherwise)
     return Received(
         answer=_answer(transcript) if failure is None else None,

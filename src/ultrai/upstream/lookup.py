@@ -8,13 +8,13 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from ultrai.domain.errors import UpstreamUnavailable
+from ultrai.domain.errors import UltraiError, UpstreamUnavailable
 from ultrai.domain.outcome import Failure, FailureKind
 from ultrai.upstream.classify import classify_status
 from ultrai.upstream.complaint import read_body
 from ultrai.upstream.config import UpstreamConfig
 from ultrai.upstream.hints import Circumstances
-from ultrai.upstream.lenient import UNREADABLE, parse_json
+from ultrai.upstream.lenient import UNREADABLE, mapping, parse_json
 from ultrai.upstream.masking import FragmentMasker, mask
 from ultrai.upstream.mishap import READ_ERRORS, TRANSPORT_ERRORS, before_head
 from ultrai.upstream.outgoing import is_usable_key, request_headers
@@ -22,6 +22,7 @@ from ultrai.upstream.words import one_line
 
 MAX_LISTING_BYTES: Final = 64_000_000
 _OK: Final = 200
+_NOT_FOUND: Final = 404
 _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 _HINTS: Final = {
     FailureKind.AUTH: "renew the key",
@@ -48,9 +49,11 @@ class Lookup:
         self._connect_s = connect_s
         self._total_s = total_s
 
-    async def get(self, path: str) -> object:
+    async def get(self, path: str, *, absent: UltraiError | None = None) -> object:
         """The JSON at `path`. Raises UpstreamUnavailable with cause and hint, each one line.
 
+        `absent` is raised instead for a 404 in the upstream's own words: JSON that names an error.
+        One that speaks otherwise, such as HTML, comes from a wrong base URL or a proxy.
         aiohttp repeats a GET once when a kept connection turns out to be closed.
         """
         if not is_usable_key(self._config):
@@ -69,7 +72,10 @@ class Lookup:
         except TRANSPORT_ERRORS as error:
             raise self._unavailable(self._mishap(error)) from None
         try:
-            return self._judge(response, await self._read(response))
+            body = await self._read(response)
+            if absent is not None and response.status == _NOT_FOUND and _names_an_error(body):
+                raise absent
+            return self._judge(response, body)
         finally:
             response.close()
 
@@ -124,3 +130,7 @@ class Lookup:
             one_line(f"{self._config.name}: {words}"),
             hint=_HINTS.get(failure.kind, "try again later"),
         )
+
+
+def _names_an_error(body: bytes) -> bool:
+    return "error" in mapping(parse_json(body))

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from tests.contract.upstream.rawserver import answering, chunk, head, raw_server
 
-from ultrai.domain.errors import UpstreamUnavailable
+from ultrai.domain.errors import NotFound, UpstreamUnavailable
 from ultrai.domain.secret import Secret
 from ultrai.upstream import lookup as lookup_module
 from ultrai.upstream.client import HttpUpstream, UpstreamConfig
@@ -92,6 +92,27 @@ def test_endpoints_and_account_are_asked_for_at_their_places():
     )
     assert requests[0].head.startswith(b"GET /api/v1/key HTTP/1.1\r\n")
     assert (account.limit_nanos, account.usage_nanos) == (1_500_000_000, 100_000_000)
+
+
+def endpoints(upstream):
+    return upstream.list_endpoints("no/such")
+
+
+def test_endpoints_of_a_model_that_is_not_there_are_not_found():
+    body = b'{"error":{"message":"Model not found","code":404}}'
+    with pytest.raises(NotFound, match=r"^openrouter lists no model no/such$") as caught:
+        called(endpoints, answering("404 Not Found", body))
+    # The engine wants prices and goes on without; to it this is one more upstream that is silent.
+    assert isinstance(caught.value, UpstreamUnavailable)
+    assert caught.value.code == "not_found"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'{"data":null}'])
+def test_a_404_in_words_that_are_not_the_upstreams_says_to_check_the_address(body):
+    with pytest.raises(UpstreamUnavailable) as caught:
+        called(endpoints, answering("404 Not Found", body))
+    assert not isinstance(caught.value, NotFound)
+    assert "base URL" in caught.value.hint
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_replaced_once():

@@ -12,7 +12,7 @@ from ultrai.domain.catalog import Catalog, Endpoint, Model, PriceTier, Rates
 from ultrai.policy.tiers import price_tier, usd_per_million
 
 _MODEL_COLUMNS = (
-    Column("model", flexible=True),
+    Column("model", flexible=True, least=40),
     Column("tier", rank=2),
     Column("in $/M", "right", rank=3),
     Column("out $/M", "right"),

@@ -17,7 +17,7 @@ def render_markdown(report: Report) -> str:
         quoted = "\n".join(f"> {line}".rstrip() for line in clean(content).split("\n"))
         parts.extend([f"**{role}**", quoted])
     parts.extend(_slot(slot) for slot in report.slots)
-    unanswered = unanswered_lines(report)
+    unanswered = unanswered_lines(report, brief=False)
     if unanswered:
         parts.append("## Not answered")
         parts.append("\n".join(f"- {line}" for line in unanswered))

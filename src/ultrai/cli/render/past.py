@@ -10,7 +10,7 @@ from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import cost_words, duration, failure_line, money
 from ultrai.cli.render.safety import clean, one_line
 from ultrai.cli.render.summary import status_style, summary_table, verdict
-from ultrai.cli.render.table import Cell, Column, Line, lay_out
+from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
 from ultrai.domain.report import AttemptReport, Report, RunStatus, RunSummary, SlotReport
 
 _HISTORY_COLUMNS = (
@@ -58,7 +58,8 @@ def report_lines(report: Report, *, failed_only: bool, width: int | None) -> lis
     lines.append(())
     if not failed_only:
         lines.extend(summary_table(report, width=width))
-    lines.extend((Cell(f"note: {one_line(n.message)}", Style.ODD),) for n in report.notices)
+    for notice in report.notices:
+        lines.extend(paragraph(f"note: {one_line(notice.message)}", Style.ODD, width=width))
     return lines
 
 
@@ -74,11 +75,12 @@ def _slot_lines(slot: SlotReport, width: int | None) -> list[Line]:
         if slot.answer.truncated:
             lines.append((Cell("[cut by the token limit]", Style.ODD),))
     if slot.answer is None or len(slot.attempts) > 1:
-        lines.extend(_attempt_line(attempt) for attempt in slot.attempts)
+        for attempt in slot.attempts:
+            lines.extend(_attempt_lines(attempt, width))
     if slot.answer is None:
         lines.extend(_partial_lines(slot, width))
         if slot.failure is not None and not slot.attempts:
-            lines.append((Cell(failure_line(slot.failure), Style.BAD),))
+            lines.extend(paragraph(failure_line(slot.failure), Style.BAD, width=width))
     return lines
 
 
@@ -89,12 +91,12 @@ def _slot_title(slot: SlotReport) -> str:
     return f"{who} (for {one_line(slot.primary)})" if slot.fallback else who
 
 
-def _attempt_line(attempt: AttemptReport) -> Line:
+def _attempt_lines(attempt: AttemptReport, width: int | None) -> list[Line]:
     head = f"attempt {attempt.n}: {one_line(attempt.model)}, {duration(attempt.elapsed_ms)}"
     if attempt.failure is not None:
         text = f"{head}, {cost_words(attempt.cost)}: {failure_line(attempt.failure)}"
-        return (Cell(text, Style.BAD),)
-    return (Cell(f"{head}, {attempt.outcome or 'running'}", Style.DIM),)
+        return paragraph(text, Style.BAD, width=width)
+    return paragraph(f"{head}, {attempt.outcome or 'running'}", Style.DIM, width=width)
 
 
 def _partial_lines(slot: SlotReport, width: int | None) -> list[Line]:

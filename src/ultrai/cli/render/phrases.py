@@ -16,6 +16,7 @@ _CENT = NANOS_PER_USD // 100
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
 _SIGNIFICANT = 3
+_BRIEF = 160
 
 
 def money(nanos: int | None) -> str:
@@ -90,5 +91,23 @@ def failure_cause(failure: Failure) -> str:
 
 def failure_line(failure: Failure) -> str:
     """Cause, the upstream's own words, and at the end the advice for a person."""
-    line = f"{failure_cause(failure)}: {one_line(failure.message)}".rstrip(": ")
+    return _failure_words(failure, one_line(failure.message))
+
+
+def brief_failure_line(failure: Failure) -> str:
+    """The same with the first of the upstream's words, for who reads many such lines in a row."""
+    return _failure_words(failure, shorten(one_line(failure.message)))
+
+
+def shorten(text: str, *, limit: int = _BRIEF) -> str:
+    """At most `limit` characters of `text`, cut between words with an ellipsis."""
+    if len(text) <= limit:
+        return text
+    head = text[:limit]
+    whole_words = head.rpartition(" ")[0].rstrip(" ,;:(-")
+    return f"{whole_words if len(whole_words) * 2 > limit else head[:-1]}…"
+
+
+def _failure_words(failure: Failure, message: str) -> str:
+    line = f"{failure_cause(failure)}: {message}".rstrip(": ")
     return f"{line} — {one_line(failure.advice)}" if failure.advice else line

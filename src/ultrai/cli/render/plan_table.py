@@ -5,13 +5,13 @@ from __future__ import annotations
 from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import bracket, count, duration, money
 from ultrai.cli.render.safety import one_line
-from ultrai.cli.render.table import Cell, Column, Line, lay_out
+from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
 from ultrai.domain.plan import Plan, PlannedCandidate, PlannedSlot
 
 _COLUMNS = (
     Column("slot", "right"),
     Column("role", rank=4),
-    Column("model", flexible=True),
+    Column("model", flexible=True, least=34),
     Column("ready", flexible=True, wraps=True),
     Column("prompt", "right", rank=5),
     Column("answer", "right", rank=3),
@@ -27,11 +27,14 @@ def plan_lines(plan: Plan, *, cap_nanos: int | None, width: int | None) -> list[
     rows = [_row(slot, candidate) for slot in plan.slots for candidate in slot.candidates]
     lines.extend(lay_out(_COLUMNS, rows, width=width, header=True))
     lines.append(())
-    lines.extend((Cell(line),) for line in _totals(plan))
-    lines.extend(_cap_lines(plan, cap_nanos))
+    for text in _totals(plan):
+        lines.extend(paragraph(text, width=width))
+    if cap_nanos is not None:
+        lines.extend(paragraph(*_cap_words(plan, cap_nanos), width=width))
     for notice in plan.notices:
         where = "" if notice.slot is None else f"slot {notice.slot + 1}: "
-        lines.append((Cell(f"note: {where}{one_line(notice.message)}", Style.ODD),))
+        text = f"note: {where}{one_line(notice.message)}"
+        lines.extend(paragraph(text, Style.ODD, width=width))
     lines.append((Cell("nothing was asked and nothing was spent", Style.DIM),))
     return lines
 
@@ -56,7 +59,7 @@ def _row(slot: PlannedSlot, candidate: PlannedCandidate) -> list[Cell]:
         Cell(f"~{candidate.prompt_tokens:,} tok"),
         Cell(f"≤ {candidate.max_tokens:,} tok"),
         Cell(bracket(candidate.low_nanos, candidate.bound_nanos)),
-        Cell("–" if candidate.expected_ms is None else f"~{duration(candidate.expected_ms)}"),
+        Cell("" if candidate.expected_ms is None else f"~{duration(candidate.expected_ms)}"),
     ]
 
 
@@ -68,20 +71,16 @@ def _totals(plan: Plan) -> list[str]:
     return [f"price  {price} (one attempt for each slot)", f"time   expected {time}"]
 
 
-def _cap_lines(plan: Plan, cap_nanos: int | None) -> list[Line]:
-    if cap_nanos is None:
-        return []
+def _cap_words(plan: Plan, cap_nanos: int) -> tuple[str, Style]:
+    cap = f"cap    {money(cap_nanos)}"
     empty = [str(slot.index + 1) for slot in plan.slots if not any(map(_is_ready, slot.candidates))]
-    if empty:
-        text = f"leaves slot {', '.join(empty)} without a usable model"
-        return [(Cell(f"cap    {money(cap_nanos)} {text}: 'ask' would refuse it", Style.BAD),)]
     high = plan.cost_nanos.high
-    if high is None:
-        text = f"cap    {money(cap_nanos)}: a price is unknown, so 'ask' would refuse (exit 5)"
-        return [(Cell(text, Style.BAD),)]
-    if high > cap_nanos:
-        text = (
-            f"cap    {money(cap_nanos)} cannot hold the highest price: 'ask' would refuse (exit 5)"
-        )
-        return [(Cell(text, Style.BAD),)]
-    return [(Cell(f"cap    {money(cap_nanos)} holds the highest price", Style.GOOD),)]
+    if empty:
+        text = f"{cap} leaves slot {', '.join(empty)} without a usable model: 'ask' would refuse it"
+    elif high is None:
+        text = f"{cap}: a price is unknown, so 'ask' would refuse (exit 5)"
+    elif high > cap_nanos:
+        text = f"{cap} cannot hold the highest price: 'ask' would refuse (exit 5)"
+    else:
+        return f"{cap} holds the highest price", Style.GOOD
+    return text, Style.BAD

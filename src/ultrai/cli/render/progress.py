@@ -5,10 +5,10 @@ from __future__ import annotations
 from ultrai.cli.render.board import Board, retry_wait_s
 from ultrai.cli.render.phrases import (
     bracket,
+    brief_failure_line,
     cost_words,
     count,
     duration,
-    failure_line,
     money,
 )
 from ultrai.cli.render.safety import one_line
@@ -46,7 +46,7 @@ def _attempt_failed(event: Event, board: Board) -> str:
         return f"{_slot(event)} {who} cancelled"
     wait_s = retry_wait_s(event)
     then = "" if wait_s is None else f", again in {wait_s:.1f} s"
-    return f"{_slot(event)} {who} failed{then}: {failure_line(event.failure)}"
+    return f"{_slot(event)} {who} failed{then}: {brief_failure_line(event.failure)}"
 
 
 def _withdrawn(event: Event, board: Board) -> str:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 _READY_COLUMNS = (
     Column("", rank=0),
-    Column("model", flexible=True),
+    Column("model", flexible=True, least=34),
     Column("state"),
     Column("until", rank=3),
-    Column("cocktails", rank=1),
-    Column("instead", rank=2),
+    Column("instead", rank=1, flexible=True, least=26),
+    Column("cocktails", rank=2),
     Column("window", "right", rank=5),
     Column("out $/M", "right", rank=4),
     Column("first token", "right", rank=6),
@@ -29,9 +29,9 @@ _READY_COLUMNS = (
 _FINDING_COLUMNS = (
     Column(""),
     Column("severity", rank=1),
-    Column("model", flexible=True),
+    Column("model", flexible=True, least=34),
     Column("cocktails", rank=2),
-    Column("finding", flexible=True, wraps=True),
+    Column("finding", flexible=True, wraps=True, least=40),
     Column("instead", rank=3),
 )
 _SEVERITIES = {
@@ -84,8 +84,8 @@ def _ready_row(row: ReadinessRow) -> list[Cell]:
         Cell(one_line(row.model)),
         Cell(state, style),
         Cell(until_words(row.until_s)),
-        Cell(" ".join(row.cocktails)),
         Cell(one_line(row.serves_instead or "")),
+        Cell(" ".join(row.cocktails)),
         Cell("–" if window is None else f"{window:,}"),
         Cell("–" if price is None else str(price)),
         Cell("" if row.first_token_ms_p50 is None else duration(row.first_token_ms_p50)),

@@ -7,11 +7,12 @@ lacks the id (`ultrai doctor` looks).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import count
 from ultrai.cli.render.safety import one_line
-from ultrai.cli.render.table import Cell, Column, Line, lay_out
+from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
 from ultrai.domain.cocktail import Cocktail, CocktailBook
 from ultrai.policy.corrections import Corrections, correct
 from ultrai.policy.succession import Successions
@@ -19,7 +20,7 @@ from ultrai.policy.succession import Successions
 _LIST_COLUMNS = (
     Column("cocktail"),
     Column("slots", "right", rank=2),
-    Column("asks", flexible=True, wraps=True),
+    Column("asks", flexible=True, wraps=True, least=40),
     Column("from", rank=1),
 )
 _SLOT_COLUMNS = (
@@ -46,7 +47,7 @@ def cocktails_table(book: RecipeBook, *, width: int | None) -> list[Line]:
             Cell(one_line(cocktail.name), Style.BOLD),
             Cell(str(len(cocktail.slots))),
             Cell(", ".join(one_line(slot.primary) for slot in cocktail.slots)),
-            Cell(one_line(cocktail.source), Style.DIM),
+            Cell(one_line(_where(cocktail, is_brief=width is not None)), Style.DIM),
         ]
         for cocktail in book.cocktails
     ]
@@ -69,7 +70,8 @@ def cocktail_lines(cocktail: Cocktail, book: RecipeBook, *, width: int | None) -
                     Cell("; ".join(notes_on(model, book)), Style.ODD),
                 ]
             )
-    return [(Cell(title, Style.BOLD),), (), *lay_out(_SLOT_COLUMNS, rows, width=width, header=True)]
+    head = paragraph(title, Style.BOLD, width=width)
+    return [*head, (), *lay_out(_SLOT_COLUMNS, rows, width=width, header=True)]
 
 
 def notes_on(model_id: str, book: RecipeBook) -> list[str]:
@@ -83,6 +85,11 @@ def notes_on(model_id: str, book: RecipeBook) -> list[str]:
     if heirs:
         notes.append(f"if no longer listed: {', '.join(heirs)}")
     return notes
+
+
+def _where(cocktail: Cocktail, *, is_brief: bool) -> str:
+    """Where it was defined; the whole path where there is room for it."""
+    return Path(cocktail.source).name if is_brief else cocktail.source
 
 
 def cocktail_to_dict(cocktail: Cocktail, book: RecipeBook) -> dict[str, object]:

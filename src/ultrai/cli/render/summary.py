@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ultrai.cli.render.palette import Style
-from ultrai.cli.render.phrases import cost_words, count, duration, failure_line, money, short_names
+from ultrai.cli.render.phrases import (
+    brief_failure_line,
+    cost_words,
+    count,
+    duration,
+    failure_line,
+    money,
+    short_names,
+)
 from ultrai.cli.render.safety import one_line
 from ultrai.cli.render.table import Cell, Column, Line, lay_out
 from ultrai.domain.outcome import CostState
@@ -44,10 +52,13 @@ def verdict(report: Report) -> str:
     return " · ".join([*parts, report.id])
 
 
-def unanswered_lines(report: Report) -> list[str]:
-    """For each Slot without an Answer: who, why, and at the end what a person can do."""
+def unanswered_lines(report: Report, *, brief: bool) -> list[str]:
+    """For each Slot without an Answer: who, why, and at the end what a person can do.
+
+    `brief`: the upstream's words are shortened; `ultrai show` has them in full.
+    """
     return [
-        f"[{slot.index + 1}] {_asked(slot)} {_why(slot)}"
+        f"[{slot.index + 1}] {_asked(slot)} {_why(slot, brief=brief)}"
         for slot in report.slots
         if slot.answer is None
     ]
@@ -118,7 +129,7 @@ def _asked(slot: SlotReport) -> str:
     return f"{primary} (and {count(others, 'backup')})" if others > 0 else primary
 
 
-def _why(slot: SlotReport) -> str:
+def _why(slot: SlotReport, *, brief: bool) -> str:
     attempts = count(len(slot.attempts), "attempt")
     failure = slot.failure
     if failure is None and slot.state is SlotState.CANCELLED:
@@ -131,4 +142,5 @@ def _why(slot: SlotReport) -> str:
     billed = ""
     if cost.state is not CostState.NOT_BILLED:
         billed = f", cost {cost_words(cost)}"
-    return f"{slot.state.value} after {attempts}{billed}: {failure_line(failure)}"
+    words = brief_failure_line(failure) if brief else failure_line(failure)
+    return f"{slot.state.value} after {attempts}{billed}: {words}"

@@ -20,8 +20,8 @@ _GAP = "  "
 class Column:
     """`rank` 0 is always shown; the highest rank goes first where there is no room.
 
-    `flexible`: takes what room is left, shortened with an ellipsis, or wrapped if `wraps`; other
-    columns go before it gets less than `least` cells.
+    `flexible`: takes what room is left, shortened with an ellipsis, or wrapped if `wraps`; columns
+    with a rank go before it gets less than `least` cells.
     """
 
     title: str
@@ -72,6 +72,12 @@ def lay_out(
     return lines
 
 
+def paragraph(text: str, style: Style = PLAIN, *, width: int | None) -> list[Line]:
+    """A line of text, wrapped by words where there is a width, later rows indented."""
+    rows = [text] if width is None else wrap_words(text, width - 1, indent="    ")
+    return [(Cell(row, style),) for row in rows]
+
+
 def _choose(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Cell]],
@@ -95,7 +101,14 @@ def _choose(
         kept.remove(max(kept, key=lambda index: (columns[index].rank, index)))
     room = width - len(_GAP) * (len(kept) - 1)
     room -= sum(natural[i] for i in kept if not columns[i].flexible)
-    shares = _share(room, {i: natural[i] for i in kept if columns[i].flexible})
+    wanted = {i: natural[i] for i in kept if columns[i].flexible}
+    least = {i: min(natural[i], columns[i].least) for i in wanted}
+    spare = room - sum(least.values())
+    if spare >= 0:
+        more = _share(spare, {i: wanted[i] - least[i] for i in wanted})
+        shares = {i: least[i] + more[i] for i in wanted}
+    else:
+        shares = {i: max(1, share) for i, share in _share(room, wanted).items()}
     return kept, [shares.get(i, min(natural[i], width)) for i in kept]
 
 
@@ -104,7 +117,7 @@ def _share(room: int, wanted: Mapping[int, int]) -> dict[int, int]:
     shares: dict[int, int] = {}
     for index in sorted(wanted, key=lambda index: wanted[index]):
         equal = room // (len(wanted) - len(shares))
-        shares[index] = max(1, min(wanted[index], equal))
+        shares[index] = min(wanted[index], equal)
         room -= shares[index]
     return shares
 

@@ -21,7 +21,7 @@ from ultrai.cli.render.summary import (
     unanswered_lines,
     verdict,
 )
-from ultrai.cli.render.table import Cell, Line
+from ultrai.cli.render.table import Cell, Line, paragraph
 from ultrai.cli.render.transcript import Transcript
 from ultrai.cli.terminal import Terminal
 from ultrai.domain.event import Event, EventType
@@ -117,7 +117,7 @@ class View:
         self.close()
         if self._strip is not None and not self._manner.is_machine_readable:
             self._write_lines([(), *summary_table(report, width=self._error.width)])
-        self._write_wrapped(unanswered_lines(report), Style.BAD)
+        self._write_wrapped(unanswered_lines(report, brief=True), Style.BAD)
         if self._manner.is_machine_readable and self._strip is None:
             return
         self._write_wrapped([verdict(report)], status_style(report))
@@ -167,9 +167,7 @@ class View:
     def _write_wrapped(self, texts: list[str], style: Style) -> None:
         """Whole lines in a file, so that they can be searched; wrapped by words on a terminal."""
         for text in texts:
-            width = self._error.table_width
-            rows = [text] if width is None else wrap_words(text, width - 1, indent="    ")
-            self._write_lines([(Cell(row, style),) for row in rows])
+            self._write_lines(paragraph(text, style, width=self._error.table_width))
 
     def _write_lines(self, lines: list[Line]) -> None:
         palette = self._error.palette
