@@ -163,6 +163,8 @@ def test_a_run_is_listed_shown_exported_and_resumed(upstream: Upstream, tmp_path
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     failed = shell.run("show", "last", "--failed-only").out
     assert "openai/gpt-4o: failed" in failed
+    planned = json.loads(shell.run("plan", "--resume", "last", "--json").out)
+    assert [slot["primary"] for slot in planned["slots"]] == ["openai/gpt-4o"]
     again = json.loads(shell.run("ask", "--resume", "last", "--json").out)
     assert again["resumed_from"] == asked["id"]
     assert [slot["primary"] for slot in again["slots"]] == ["openai/gpt-4o"]
@@ -204,3 +206,6 @@ def test_the_catalogue_is_listed_by_tier(upstream: Upstream, tmp_path: Path) -> 
     assert all(model["prices"]["completion_usd_per_million"] == "0" for model in free)
     endpoints = json.loads(shell.run("models", "--endpoints", "openai/gpt-4o", "--json").out)
     assert endpoints["endpoints"][0]["provider"]
+    ended = shell.run("models", "--endpoints", "openai/gpt-4x")
+    assert ended.code == 2
+    assert "lists no model openai/gpt-4x — did you mean openai/gpt-4o" in ended.err

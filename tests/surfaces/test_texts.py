@@ -9,9 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultrai.cli.render.cells import RowWriter, cell_length, fit, fit_tail, wrap_words
-from ultrai.cli.render.phrases import bracket, duration, money, short_names
+from ultrai.cli.render.phrases import (
+    bracket,
+    brief_failure_line,
+    duration,
+    failure_line,
+    money,
+    short_names,
+    shorten,
+)
+from ultrai.cli.render.readiness import readiness_table
 from ultrai.cli.render.safety import Cleaner, clean, one_line
-from ultrai.cli.render.table import Cell, Column, lay_out
+from ultrai.cli.render.table import Cell, Column, lay_out, paragraph
+from ultrai.domain.outcome import Failure, FailureKind
+from ultrai.domain.overview import ReadinessRow
+from ultrai.domain.plan import NotReadyReason
 
 HOSTILE = st.text(alphabet="ab\x1b[]0;31mJ\x07\\P\n\t\r\x9b\u202e ", max_size=60)
 
@@ -147,3 +159,52 @@ def test_a_table_on_a_terminal_fits(width: int) -> None:
 def test_where_there_is_no_room_the_least_important_column_goes_first() -> None:
     assert "cost" in _texts(24)[0]
     assert "speed" not in _texts(24)[0]
+
+
+def test_a_wrapped_paragraph_fits_and_in_a_file_it_is_one_line() -> None:
+    text = "note: anthropic/claude-3.7-sonnet is no longer listed; another takes its place"
+    rows = ["".join(cell.text for cell in line) for line in paragraph(text, width=40)]
+    assert len(rows) > 1
+    assert max(map(cell_length, rows)) < 40
+    assert " ".join(" ".join(rows).split()) == text
+    assert paragraph(text, width=None) == [(Cell(text),)]
+
+
+def test_a_flexible_column_gets_its_least_before_the_room_is_shared() -> None:
+    columns = (Column("a", flexible=True, least=20), Column("b", flexible=True, least=5))
+    (line,) = lay_out(columns, [[Cell("x" * 20), Cell("y" * 40)]], width=32, header=False)
+    assert "".join(cell.text for cell in line) == f"{'x' * 20}  {'y' * 9}…"
+
+
+def test_a_long_message_of_a_failure_is_cut_between_words_and_keeps_cause_and_advice() -> None:
+    message = "Provider returned error: " + "please retry shortly or add your own key " * 9
+    failure = Failure(FailureKind.RATE_LIMITED, message, status=429, advice="wait 3 s")
+    line = brief_failure_line(failure)
+    said = line.removeprefix("rate limited (429): ").removesuffix("… — wait 3 s")
+    assert said != line
+    assert len(said) < 160
+    assert message.startswith(f"{said} ")
+    assert failure_line(failure) == f"rate limited (429): {message.strip()} — wait 3 s"
+
+
+@pytest.mark.parametrize("text", ["", "short", "x" * 160])
+def test_what_is_short_is_not_cut(text: str) -> None:
+    assert shorten(text) == text
+
+
+def test_a_word_without_end_is_cut_all_the_same() -> None:
+    assert shorten("see " + "x" * 400) == "see " + "x" * 155 + "…"
+
+
+def test_an_embedded_model_whose_weights_are_not_here_is_not_pulled() -> None:
+    states = [
+        "".join(cell.text for cell in line)
+        for upstream in ("local", "openrouter")
+        for line in readiness_table([_unlisted(upstream)], width=None)[1:]
+    ]
+    assert "not pulled" in states[0]
+    assert "not listed" in states[1]
+
+
+def _unlisted(upstream: str) -> ReadinessRow:
+    return ReadinessRow("m/a", upstream, ("X",), ready=False, reason=NotReadyReason.NOT_LISTED)

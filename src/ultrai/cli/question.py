@@ -124,9 +124,7 @@ def _options() -> list[Callable[[Any], Any]]:
         ),
         click.option("--no-cache", is_flag=True, help="Ask even what was asked before."),
         click.option("--strict", is_flag=True, help="What would be a notice is an error."),
-        click.option(
-            "--resume", metavar="RUN", help="Ask only the slots of RUN without an answer."
-        ),
+        click.option("--resume", metavar="RUN", help="Only the slots of RUN without an answer."),
     ]
 
 

@@ -528,6 +528,27 @@ def test_a_200_that_holds_only_an_error_is_that_error(error, kind):
     for stream in (True, False):
         received, _ = asked(answering("200 OK", body), wanted=request(stream=stream))
         assert (received.failure.kind, received.failure.phase) == (kind, Phase.BEFORE_STREAM)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": 429, "message": "slow"}, Kind.BAD_REQUEST),
+        ({"code": "429", "message": "slow"}, Kind.BAD_REQUEST),
+        ({"code": 402, "message": "no credit"}, Kind.BAD_REQUEST),
+        ({"code": 401, "message": "no key"}, Kind.BAD_REQUEST),
+        ({"code": 400, "message": "bad"}, Kind.BAD_REQUEST),
+        ({"code": 400, "message": "the prompt is too long"}, Kind.CONTEXT_TOO_LONG),
+        ({"code": 403, "message": "your input was flagged"}, Kind.MODERATED),
+        ({"code": 502, "message": "gone"}, Kind.UPSTREAM_ERROR),
+        ({"code": 529, "message": "full"}, Kind.OVERLOADED),
+        ({"code": "server_error", "message": "gone"}, Kind.UPSTREAM_ERROR),
+        ({"code": None, "message": "gone"}, Kind.UPSTREAM_ERROR),
+        ("gone", Kind.UPSTREAM_ERROR),
+    ],
+)
+def test_an_error_in_a_stream_is_a_providers_also_as_its_first_event(error, kind):
+    body = json.dumps({"error": error, "user_id": "u"}).encode()
     received, heard = asked(streaming(COMMENT, b"data: " + body + b"\n\n"))
     assert (received.failure.kind, received.failure.phase) == (kind, Phase.BEFORE_STREAM)
     assert heard.deltas == []

@@ -72,3 +72,10 @@ def test_percentiles_are_nearest_rank() -> None:
     assert percentile([7], 0.95) == 7
     assert percentile(list(range(1, 101)), 0.5) == 50
     assert percentile(list(range(1, 101)), 0.95) == 95
+
+
+def test_a_model_that_has_failed_thousands_of_times_rests_as_long_as_the_cap_says() -> None:
+    health = ModelHealth(openings_in_row=5_000, failures_in_row=5_000, open_until_s=10.0)
+    health = after_failure(health, DEAD, now_s=10.0)
+    assert health.open_until_s == 10.0 + COOL_DOWN_CAP_S
+    assert health.openings_in_row == 5_001

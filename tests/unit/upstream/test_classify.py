@@ -20,9 +20,9 @@ def refused(status, message="no", around=NOWHERE, **metadata):
     return classify_status(status, read_body(json.dumps({"error": error}).encode()), around=around)
 
 
-def inside(code, message="no", **metadata):
+def inside(code, message="no", around=NOWHERE, **metadata):
     return classify_inside(
-        read_error({"code": code, "message": message, "metadata": metadata}), NOWHERE
+        read_error({"code": code, "message": message, "metadata": metadata}), around
     )
 
 
@@ -135,6 +135,52 @@ def test_a_code_in_words_has_the_kind_of_the_vocabulary(word):
         classify_inside(read_error({"metadata": {"error_type": word}}), NOWHERE).kind
         is (WORDS[word])
     )
+
+
+STREAM = Circumstances(now=NOW, in_stream=True)
+
+
+@pytest.mark.parametrize("code", [*range(400, 500), "401", "429"])
+def test_a_4xx_code_inside_a_stream_is_a_providers_and_neither_stops_nor_waits(code):
+    assert inside(code, around=STREAM).kind is Kind.BAD_REQUEST
+    assert inside(code, "Key limit exceeded", STREAM).kind is Kind.BAD_REQUEST
+    assert inside(code, "x is not a valid model ID", STREAM).kind is Kind.BAD_REQUEST
+    daily = inside(code, "no", STREAM, limit_source="openrouter_free_tier_daily")
+    assert daily.kind is Kind.BAD_REQUEST
+    assert daily.status == int(code)
+
+
+@pytest.mark.parametrize("code", [400, 403, 413, 429, "permission_denied"])
+@pytest.mark.parametrize(
+    ("message", "metadata", "kind"),
+    [
+        ("This endpoint's maximum context length is 8192 tokens", {}, Kind.CONTEXT_TOO_LONG),
+        ("no", {"error_type": "context_length_exceeded"}, Kind.CONTEXT_TOO_LONG),
+        ("no", {"error_type": "content_policy_violation"}, Kind.MODERATED),
+        ("no", {"reasons": ["violence"]}, Kind.MODERATED),
+        ("Your input was flagged", {}, Kind.MODERATED),
+    ],
+)
+def test_the_words_of_a_4xx_code_inside_a_stream_still_count(code, message, metadata, kind):
+    assert inside(code, message, STREAM, **metadata).kind is kind
+
+
+@pytest.mark.parametrize("word", sorted(WORDS))
+def test_a_code_in_words_that_means_a_4xx_is_a_providers_too_inside_a_stream(word):
+    kind = inside(word, around=STREAM).kind
+    kept = {
+        Kind.CONTEXT_TOO_LONG,
+        Kind.MODERATED,
+        Kind.UPSTREAM_ERROR,
+        Kind.OVERLOADED,
+        Kind.TIMEOUT,
+    }
+    assert kind is (WORDS[word] if WORDS[word] in kept else Kind.BAD_REQUEST)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 524, 529])
+def test_a_5xx_code_has_its_kind_inside_a_stream_too(status):
+    assert inside(status, around=STREAM).kind is inside(status).kind
 
 
 @pytest.mark.parametrize("code", [None, "gremlins", 0, 7, -1, 200, 1e9, [], {}])

@@ -25,7 +25,7 @@ def judged(*payloads):
     for payload in payloads:
         transcript.absorb(payload)
     transcript.take_rest()
-    return judge(transcript, Circumstances(), otherwise=CUT)
+    return judge(transcript, Circumstances(in_stream=True), otherwise=CUT)
 
 
 def judged_body(**message):
@@ -63,8 +63,8 @@ def test_what_did_not_end_is_the_failure_that_the_reader_saw():
 @pytest.mark.parametrize(
     ("payloads", "kind", "phase"),
     [
-        ([error(429)], FailureKind.RATE_LIMITED, Phase.BEFORE_STREAM),
-        ([chunk("a"), error(429)], FailureKind.RATE_LIMITED, Phase.MID_STREAM),
+        ([error(429)], FailureKind.BAD_REQUEST, Phase.BEFORE_STREAM),
+        ([chunk("a"), error(429)], FailureKind.BAD_REQUEST, Phase.MID_STREAM),
         ([chunk("", reasoning="Hm"), error(502)], FailureKind.UPSTREAM_ERROR, Phase.MID_STREAM),
         ([chunk("a"), error("server_error")], FailureKind.UPSTREAM_ERROR, Phase.MID_STREAM),
         ([chunk("a"), error(None)], FailureKind.UPSTREAM_ERROR, Phase.MID_STREAM),

@@ -10,6 +10,7 @@ from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import cost_words, count, duration
 from ultrai.cli.render.safety import one_line
 from ultrai.cli.render.table import Cell, Column, Line, lay_out
+from ultrai.domain.plan import NotReadyReason
 
 if TYPE_CHECKING:
     from ultrai.domain.overview import Finding, ProbeResult, ReadinessRow
@@ -34,6 +35,8 @@ _FINDING_COLUMNS = (
     Column("finding", flexible=True, wraps=True, least=40),
     Column("instead", rank=3),
 )
+# The upstream of the embedded models: whichever is not here can be fetched.
+_EMBEDDED = "local"
 _SEVERITIES = {
     "ok": ("✓", Style.GOOD),
     "warning": ("–", Style.ODD),
@@ -75,7 +78,8 @@ def until_words(until_s: float | None) -> str:
 def _ready_row(row: ReadinessRow) -> list[Cell]:
     state = "ready" if row.ready else "not ready"
     if row.reason is not None:
-        state = row.reason.value.replace("_", " ")
+        is_embedded = row.upstream == _EMBEDDED and row.reason is NotReadyReason.NOT_LISTED
+        state = "not pulled" if is_embedded else row.reason.value.replace("_", " ")
     style = Style.GOOD if row.ready else Style.BAD
     price = row.completion_usd_per_million
     window = row.context_length
