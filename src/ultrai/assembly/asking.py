@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import cast
+from typing import TypeVar, cast
 
 from ultrai.domain.ask import Ask
 from ultrai.domain.errors import UsageError
 from ultrai.domain.money import parse_usd
-from ultrai.domain.query import Message, Role, Sampling
+from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message, Role, Sampling
 from ultrai.domain.report import Report
 
 _HOTTEST = 2.0
+Number = TypeVar("Number", int, float)
 
 
 def ask_of(
@@ -97,19 +98,24 @@ def resumed_ask(ask: Ask, earlier: Report) -> Ask:
     query = earlier.query
     written = cast("Sequence[Mapping[str, str]]", query["messages"])
     messages = tuple(Message(cast("Role", m["role"]), m["content"]) for m in written)
+    given = ask.sampling
+    kept = cast("int", query["max_tokens"])
     sampling = Sampling(
-        max_tokens=cast("int", query["max_tokens"]),
-        temperature=cast("float | None", query.get("temperature")),
-        seed=cast("int | None", query.get("seed")),
+        max_tokens=kept if given.max_tokens == DEFAULT_MAX_TOKENS else given.max_tokens,
+        temperature=_either(given.temperature, query.get("temperature")),
+        seed=_either(given.seed, query.get("seed")),
     )
-    untouched = ask.sampling == Sampling()
     named = ask.cocktail is not None or bool(ask.models)
     primaries = tuple(slot.primary for slot in earlier.slots)
     return replace(
         ask,
         messages=messages,
-        sampling=sampling if untouched else ask.sampling,
+        sampling=sampling,
         cocktail=ask.cocktail if named else earlier.cocktail,
         models=ask.models if named or earlier.cocktail else primaries,
         resume=None,
     )
+
+
+def _either(given: Number | None, earlier: object) -> Number | None:
+    return cast("Number | None", earlier) if given is None else given

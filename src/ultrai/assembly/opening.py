@@ -237,7 +237,11 @@ class Pieces:
 
 
 def _addresses(settings: Settings) -> dict[str, str]:
-    further = {name: upstream.base_url for name, upstream in settings.upstreams.items()}
+    """What a stored listing depends on: the address, and whether its models are called free."""
+    further = {
+        name: f"{upstream.base_url} free={upstream.free}"
+        for name, upstream in settings.upstreams.items()
+    }
     return {OPENROUTER: settings.base_url, **further}
 
 

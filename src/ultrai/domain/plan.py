@@ -99,6 +99,12 @@ class PlannedSlot:
     candidates: tuple[PlannedCandidate, ...]
 
     @property
+    def first(self) -> PlannedCandidate | None:
+        """The Candidate that is asked first: a ready one, else one whose circuit is open."""
+        usable = [c for c in self.candidates if c.is_usable]
+        return next((c for c in usable if c.is_ready), usable[0] if usable else None)
+
+    @property
     def dearest_nanos(self) -> int | None:
         """The dearest usable Candidate's bound for one Attempt; None when any is unknown."""
         bounds = [c.bound_nanos for c in self.candidates if c.is_usable]

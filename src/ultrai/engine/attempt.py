@@ -291,7 +291,7 @@ class AttemptRoom:
         if bound is not None and cost.nanos is not None and cost.nanos > bound:
             self._bench.feed.notice(
                 NoticeCode.COST_ABOVE_BOUND,
-                f"{attempt.candidate.model} was charged above the price cap sent with the request: "
+                f"{attempt.candidate.model} was charged more than the bound that its price gives: "
                 f"${format_usd(cost.nanos)} instead of at most ${format_usd(bound)}",
                 slot=attempt.slot,
             )

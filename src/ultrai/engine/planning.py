@@ -31,6 +31,7 @@ from ultrai.domain.query import Limits, Query
 from ultrai.engine.resolving import Recipe
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.world import World, find_model, free_chat_models
+from ultrai.policy.capping import backup_ceiling_nanos
 from ultrai.policy.health import ModelHealth, percentile
 from ultrai.policy.nearest import did_you_mean
 from ultrai.policy.pricing import bound_nanos, rates_at, rates_nanos
@@ -93,7 +94,8 @@ class _Planner:
     def plan(self) -> Plan:
         self._note_catalogue()
         slots = tuple(self._slot(i, slot) for i, slot in enumerate(self._recipe.slots))
-        expected = [self._first(slot) for slot in slots]
+        slots = self._within_cap(slots)
+        expected = [slot.first for slot in slots]
         latencies = [c.expected_ms for c in expected if c is not None]
         known = [ms for ms in latencies if ms is not None]
         return Plan(
@@ -156,6 +158,7 @@ class _Planner:
                 return replace(self._candidate(heir), role=role, replaces=model_id)
             if self._recipe.named and is_primary:
                 raise self._unknown(model_id)
+            return replace(self._candidate(model_id), role=role, not_ready=self._absent(model_id))
         candidate = self._candidate(model_id)
         return candidate if is_primary else replace(candidate, role=role)
 
@@ -190,6 +193,17 @@ class _Planner:
     def _is_ready_when_cool(self, model_id: str) -> bool:
         verdict = self._candidate(model_id).not_ready
         return verdict is None or verdict.reason is NotReadyReason.COOLING_DOWN
+
+    def _absent(self, model_id: str) -> NotReady:
+        """The verdict on an id that is not listed and has no heir: with what it may have meant."""
+        if self._world.upstream_of(model_id) in self._world.local:
+            return NotReady(NotReadyReason.NOT_LISTED, f"{model_id} {NOT_PULLED}")
+        if model_id in self._world.successions.retired:
+            message = f"{model_id} is no longer listed, and none of its successors is ready"
+            return NotReady(NotReadyReason.NOT_LISTED, message)
+        question = did_you_mean(model_id, self._world.catalog.models)
+        message = f"{model_id} {NOT_IN_CATALOGUE}" + (f"; {question}" if question else "")
+        return NotReady(NotReadyReason.NOT_LISTED, message)
 
     def _unknown(self, model_id: str) -> UsageError:
         question = did_you_mean(model_id, self._world.catalog.models)
@@ -270,7 +284,7 @@ class _Planner:
             model=model.id,
             upstream=self._world.upstream_of(model.id),
             role="primary",
-            not_ready=verdict or self._over_cap(model.id, price.high),
+            not_ready=verdict,
             max_tokens=max_tokens,
             max_tokens_limit=limit,
             dropped=self._dropped(model),
@@ -312,19 +326,31 @@ class _Planner:
             ),
         )
 
-    def _over_cap(self, model_id: str, bound: int | None) -> NotReady | None:
+    def _within_cap(self, slots: tuple[PlannedSlot, ...]) -> tuple[PlannedSlot, ...]:
+        """Pass over Backups that are too dear for the cap; `check_envelope` refuses the rest."""
         cap = self._limits.max_cost_nanos
-        if cap is None or bound is None or bound <= cap:
-            return None
-        return NotReady(
-            NotReadyReason.OVER_PRICE_CAP,
-            f"one attempt on {model_id} may cost ${format_usd(bound)}, over the cap",
-        )
+        if cap is None:
+            return slots
+        ceiling = backup_ceiling_nanos([_bounds(slot) for slot in slots], cap)
+        if ceiling is None:
+            return slots
+        return tuple(self._without_dear_backups(slot, ceiling) for slot in slots)
 
-    def _first(self, slot: PlannedSlot) -> PlannedCandidate | None:
-        """The Candidate that is asked first: a ready one, else one whose circuit is open."""
-        usable = [c for c in slot.candidates if c.is_usable]
-        return next((c for c in usable if c.is_ready), usable[0] if usable else None)
+    def _without_dear_backups(self, slot: PlannedSlot, ceiling: int) -> PlannedSlot:
+        kept: list[PlannedCandidate] = []
+        for candidate in slot.candidates:
+            bound = candidate.bound_nanos or 0
+            if candidate is slot.first or not candidate.is_usable or bound <= ceiling:
+                kept.append(candidate)
+                continue
+            message = (
+                f"one attempt on {candidate.model} may cost ${format_usd(bound)}, more than the "
+                "cost cap leaves for a backup"
+            )
+            self._notice(NoticeCode.MODEL_NOT_READY, message, slot=slot.index)
+            verdict = NotReady(NotReadyReason.OVER_PRICE_CAP, message)
+            kept.append(replace(candidate, not_ready=verdict))
+        return replace(slot, candidates=tuple(kept))
 
     def _note_first(self, index: int, candidates: Sequence[PlannedCandidate]) -> None:
         """Say what is not as asked about the Candidate that is asked first, and who is not."""
@@ -350,6 +376,13 @@ class _Planner:
 
     def _notice(self, code: NoticeCode, message: str, *, slot: int | None = None) -> None:
         self._notices.append(Notice(code, message, slot))
+
+
+def _bounds(slot: PlannedSlot) -> list[int]:
+    """The bounds of the usable Candidates, that of the first one in front."""
+    usable = [c for c in slot.candidates if c.is_usable]
+    usable.sort(key=lambda candidate: candidate is not slot.first)
+    return [candidate.bound_nanos or 0 for candidate in usable]
 
 
 def _output_limit(model: Model, prompt_tokens: int) -> int | None:

@@ -83,7 +83,7 @@ def check_envelope(plan: Plan, limits: Limits, *, catalog: Catalog) -> None:
                     "nothing was sent",
                     hint="leave --max-cost out, or ask a model with a listed price",
                 )
-    needed = sum(_least_hold(slot) for slot in plan.slots)
+    needed = sum(slot.first.bound_nanos or 0 for slot in plan.slots if slot.first is not None)
     if needed > cap:
         raise BudgetRefusal(
             f"the worst case of this run is ${format_usd(needed)}, over the cap of "
@@ -99,17 +99,3 @@ def _lacks_price(candidate: PlannedCandidate, slot: PlannedSlot, *, catalog: Cat
         return not catalog.knows(candidate.upstream)
     alone = not any(each.is_usable for each in slot.candidates)
     return alone and verdict.reason is NotReadyReason.PRICE_UNKNOWN
-
-
-def _least_hold(slot: PlannedSlot) -> int:
-    """What the cap must hold for this Slot; its cheapest Candidate's where none fits the cap."""
-    if any(candidate.is_usable for candidate in slot.candidates):
-        return slot.dearest_nanos or 0
-    bounds = [
-        candidate.bound_nanos
-        for candidate in slot.candidates
-        if candidate.bound_nanos is not None
-        and candidate.not_ready is not None
-        and candidate.not_ready.reason is NotReadyReason.OVER_PRICE_CAP
-    ]
-    return min(bounds, default=0)

@@ -115,9 +115,15 @@ ROWS = {
     "500 no UTF-8": Row(whole("500 B", b'{"error":"\xff\xfe"'), "upstream_error", 500, **PLENTY),
     "302": Row(whole("302 Found", b"", "Location: /x"), "bad_response", 302, **PLENTY),
     "200 HTML": Row(
-        whole("200 OK", b"<html>hi</html>", kind="text/html"), "bad_response", 200, **PLENTY
+        whole("200 OK", b"<html>hi</html>", kind="text/html"),
+        "bad_response",
+        200,
+        cost="estimated",
+        **PLENTY,
     ),
-    "200 no JSON": Row(whole("200 OK", b'{"choices": ['), "bad_response", 200, **PLENTY),
+    "200 no JSON": Row(
+        whole("200 OK", b'{"choices": ['), "bad_response", 200, cost="estimated", **PLENTY
+    ),
     "200 error": Row(error_200(code=502, message="x"), "upstream_error", 502, **PLENTY),
     "200 error text code": Row(
         error_200(code="server_error", message="x"), "upstream_error", 200, **PLENTY
@@ -140,6 +146,9 @@ ROWS = {
     ),
     "first event is a 400": Row(
         streamed(error_event(code=400, message="x")), "bad_request", 400, code=2
+    ),
+    "first event is a 429": Row(
+        streamed(error_event(code=429, message="x"), DONE), "bad_request", 429, code=2
     ),
     "reset before the head": Row(before_head(Act.RESET), "network", cost="estimated", **PLENTY),
     "closed before the head": Row(before_head(Act.CLOSE), "network", cost="estimated", **PLENTY),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from tests.contract.product.asking import (
@@ -26,6 +27,7 @@ from tests.contract.product.upstream import (
     running,
     says,
     streamed,
+    whole,
 )
 
 import ultrai
@@ -134,12 +136,23 @@ def test_the_second_such_refusal_stops_the_upstream(tmp_path):
     assert code == 6
 
 
-def test_a_401_inside_a_200_stops_the_upstream_too(tmp_path):
-    error = frame(choices=[], error={"code": 401, "message": "User not found."})
-    upstream = Upstream({A: [streamed(error)]})
+def test_a_401_that_is_the_whole_body_of_a_200_stops_the_upstream_too(tmp_path):
+    error = {"error": {"code": 401, "message": "User not found."}}
+    upstream = Upstream({A: [whole("200 OK", json.dumps(error).encode())]})
     report, code = ask(upstream, tmp_path, models=[A], backups={A: [B]})
     assert upstream.asked == {A: 1}
     assert (kinds_of(report["slots"][0]), code) == (["auth"], 6)
+
+
+@pytest.mark.parametrize("said", [(), (frame("Hel"),)], ids=["first event", "after text"])
+@pytest.mark.parametrize("status", [401, 402, 429])
+def test_a_4xx_code_inside_a_stream_is_a_providers_and_only_moves_on(said, status, tmp_path):
+    error = frame(choices=[], error={"code": status, "message": "a provider's own key"})
+    upstream = Upstream({A: [streamed(*said, error)]})
+    report, code = ask(upstream, tmp_path, models=[A], backups={A: [B]})
+    assert upstream.asked == {A: 1, B: 1}
+    assert (kinds_of(report["slots"][0]), code) == (["bad_request"], 0)
+    assert "upstream_stopped" not in codes_of(report)
 
 
 def test_the_next_run_may_ask_again(tmp_path):
@@ -175,7 +188,6 @@ def test_a_slot_that_waits_for_its_pace_does_not_outlast_the_stop(tmp_path):
     assert (report["status"], code) == ("degraded", 6)
 
 
-@pytest.mark.xfail(reason="the stop closes the whole slot, not its attempt", strict=True)
 def test_a_slot_whose_backup_is_on_another_upstream_goes_there(tmp_path):
     """A is refused, C is silent on the same upstream: both have a backup that is elsewhere."""
 

@@ -155,7 +155,6 @@ def test_the_daily_count_of_the_key_is_honoured_before_anything_is_sent(tmp_path
     assert any(call.path.endswith("/key") for call in upstream.lookups)
 
 
-@pytest.mark.xfail(reason="FreeQuota counts no starts of its own between two readings", strict=True)
 def test_two_requests_left_of_the_daily_count_are_two_requests(tmp_path):
     """The upstream's own count lags: what was started since it was read counts on top."""
     free = "acme/gratis:free"
