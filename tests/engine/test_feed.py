@@ -79,18 +79,33 @@ def test_a_history_that_fails_at_the_end_is_noted_before_the_report() -> None:
     assert numbers(events) == [4, 5]
 
 
-def test_a_history_that_fails_at_the_very_last_event_leaves_its_notice_in_the_report() -> None:
+def test_nobody_sees_the_report_before_it_is_committed_and_one_commit_does() -> None:
     async def run() -> list[Event]:
-        feed = begun(Disk(0.0, StoreError("the disk is full")))
+        disk = Disk(2.0)
+        feed = begun(disk)
         reader = feed.subscribe()
-        await feed.finish(ENDED)
+        task = asyncio.get_running_loop().create_task(feed.finish(ENDED))
+        unread = asyncio.get_running_loop().create_task(read_all(reader))
+        await asyncio.sleep(1.9)
+        assert not unread.done()
+        assert (await task).status is RunStatus.COMPLETE
+        assert disk.asked == 1
+        assert disk.events[-1].type is EventType.REPORT
+        return await unread
+
+    assert [event.type.value for event in run_in_virtual_time(run())] == ["report"]
+
+
+def test_a_run_that_is_cancelled_while_its_end_is_committed_still_tells_its_report() -> None:
+    async def run() -> list[Event]:
+        feed = begun(Disk(2.0))
+        reader = feed.subscribe()
+        task = asyncio.get_running_loop().create_task(feed.finish(ENDED))
+        await asyncio.sleep(1.0)
+        task.cancel()
         return await read_all(reader)
 
-    (last,) = run_in_virtual_time(run())
-    assert last.type is EventType.REPORT
-    assert last.report is not None
-    assert last.report.status is RunStatus.COMPLETE
-    assert [notice.code.value for notice in last.report.notices] == ["history_failed"]
+    assert [event.type.value for event in run_in_virtual_time(run())] == ["report"]
 
 
 def test_a_history_that_works_has_the_report_as_its_last_event() -> None:

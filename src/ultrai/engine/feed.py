@@ -5,7 +5,7 @@ and to every subscriber, at once and without awaiting. An Answer goes through `p
 nobody is told before the history has it, and Events that come meanwhile wait behind it, so order
 holds. A history that fails, or does not answer for `FLUSH_PATIENCE_S`, is given up for this Run
 with one Notice: a disk that hangs must not outlast the Run's deadline. The last Event is the
-Report, so what was said before it is committed first, and a Notice about that precedes it.
+Report, also where its own commit fails: the Notice about that precedes it.
 
 A subscriber that reads slowly costs no more memory than the text itself: where Events pile up,
 deltas of one Attempt become one, at the place of the first, also when other Slots speak between
@@ -239,26 +239,19 @@ class Feed:
                     self._deliver(each)
 
     async def finish(self, facts: Mapping[str, object]) -> Report:
-        """Commit everything, write the last Event, close the readers; the final Report.
+        """Write the last Event, commit everything, close the readers; the final Report.
 
-        A history that fails at the very last Event leaves its Notice in the Report alone: no Event
-        comes after that one.
+        Nobody sees the last Event before it is committed. Where that fails, the Notice that says so
+        takes its number and it takes the next, so that it stays the last.
         """
-        try:
-            await self._commit()
-        except BaseException:
-            self.finish_at_once(facts)
-            raise
-        event = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
+        last = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
         try:
             notice = await self._flush()
-        except BaseException:
-            self._end(event, self._fold.report())
-            raise
-        report = self._fold.report()
-        if notice is not None:
-            report = replace(report, notices=(*report.notices, notice))
-        self._end(event, report)
+            if notice is not None:
+                last = self._note_before(last, notice)
+        finally:
+            report = self._fold.report()
+            self._end(last, report)
         return report
 
     def finish_at_once(self, facts: Mapping[str, object]) -> None:
@@ -332,6 +325,13 @@ class Feed:
         if self._log is not None:
             self._log.append((event,))
         return event
+
+    def _note_before(self, last: Event, notice: Notice) -> Event:
+        """Publish the Notice under the number of `last`, which moves on by one."""
+        self._seq = last.seq
+        told = self.publish(EventType.NOTICE, Body(notice=notice))
+        self._seq += 1
+        return replace(last, seq=told.seq + 1, t_ms=told.t_ms)
 
     def _hand_on(self, event: Event) -> None:
         """Deliver it, behind what waits for a commit."""

@@ -23,7 +23,7 @@ class Answers:
         self.paths = {path.replace("__", "/"): value for path, value in paths.items()}
         self.asked = []
 
-    async def get(self, path):
+    async def get(self, path, *, absent=None):
         self.asked.append(path)
         return self.paths[path.lstrip("/")]
 
