@@ -152,11 +152,12 @@ class Desk:
         model_ids: Sequence[str],
         *,
         refresh: bool = False,
-        patience_s: float = LISTING_PATIENCE_S,
+        patience_s: float | None = None,
     ) -> World:
         """The world as planning sees it, with the listings of these models' upstreams.
 
-        A listing that takes longer than `patience_s` is not waited for.
+        A listing that takes longer than `patience_s` is not waited for; None: as long as a listing
+        may take.
         """
         upstreams = {self._house.upstream_of(model) for model in model_ids}
         keyless = self._house.keyless or {}
