@@ -147,6 +147,7 @@ class UltrAI:
         try:
             async for event in handle.events():
                 yield event
+            await handle.report()  # a bug in the Run is raised here and not lost
         finally:
             await handle.aclose()
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrai import __version__
 from ultrai.assembly.tuned import LOCAL, keyless_upstreams, tuning_of
 from ultrai.domain.attempt import Account
 from ultrai.domain.catalog import Catalog, Endpoint
@@ -27,14 +26,10 @@ from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.settings.model import OPENROUTER, Settings
 
-USER_AGENT = f"ultrai/{__version__}"
-
 if TYPE_CHECKING:
     import aiohttp
 
-    from ultrai.local.runtime import Endpoint as LocalEndpoint
     from ultrai.store.history import SqlHistory
-    from ultrai.upstream.client import HttpUpstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +137,7 @@ class Pieces:
     async def _open_upstreams(
         self, settings: Settings, stack: AsyncExitStack
     ) -> dict[str, Upstream]:
+        from ultrai.assembly.clients import Clients
         from ultrai.assembly.embedded import EmbeddedUpstream
         from ultrai.local.runtime import LocalRuntime
         from ultrai.upstream.session import open_session
@@ -151,89 +147,14 @@ class Pieces:
             session = await stack.enter_async_context(
                 open_session(connect_timeout_s=settings.connect_timeout_s)
             )
-        upstreams: dict[str, Upstream] = {OPENROUTER: self._openrouter(settings, session)}
-        for name in settings.upstreams:
-            upstreams[name] = self._further(settings, name, session=session)
+        clients = Clients(settings, session, self.clock.now, self.wire_log)
         runtime = LocalRuntime(settings.home)
         stack.push_async_callback(runtime.close)
-
-        def connect(endpoint: LocalEndpoint) -> Upstream:
-            return self._embedded(endpoint, session)
-
-        upstreams[LOCAL] = EmbeddedUpstream(settings.home, runtime, connect=connect)
-        return upstreams
-
-    def _openrouter(self, settings: Settings, session: aiohttp.ClientSession) -> HttpUpstream:
-        from ultrai.upstream.client import HttpUpstream
-        from ultrai.upstream.config import UpstreamConfig
-
-        headers = {
-            "HTTP-Referer": settings.attribution.referer,
-            "X-OpenRouter-Title": settings.attribution.title,
+        return {
+            OPENROUTER: clients.openrouter(),
+            **{name: clients.further(name) for name in settings.upstreams},
+            LOCAL: EmbeddedUpstream(settings.home, runtime, connect=clients.embedded),
         }
-        config = UpstreamConfig(
-            name=OPENROUTER,
-            base_url=settings.base_url,
-            key=settings.key,
-            prefix="",
-            headers={name: value for name, value in headers.items() if value},
-            proxy=settings.proxy,
-            is_openrouter=True,
-            free=False,
-            wire_log=self.wire_log,
-            user_agent=USER_AGENT,
-        )
-        return HttpUpstream(
-            config,
-            session,
-            now=self.clock.now,
-            connect_timeout_s=settings.connect_timeout_s,
-        )
-
-    def _further(
-        self, settings: Settings, name: str, *, session: aiohttp.ClientSession
-    ) -> HttpUpstream:
-        from ultrai.upstream.client import HttpUpstream
-        from ultrai.upstream.config import UpstreamConfig
-
-        upstream = settings.upstreams[name]
-        config = UpstreamConfig(
-            name=name,
-            base_url=upstream.base_url,
-            key=upstream.key,
-            prefix=upstream.prefix,
-            headers={},
-            proxy=upstream.proxy,
-            is_openrouter=False,
-            free=upstream.free,
-            wire_log=self.wire_log,
-            user_agent=USER_AGENT,
-        )
-        return HttpUpstream(
-            config,
-            session,
-            now=self.clock.now,
-            connect_timeout_s=settings.connect_timeout_s,
-        )
-
-    def _embedded(self, endpoint: LocalEndpoint, session: aiohttp.ClientSession) -> HttpUpstream:
-        from ultrai.upstream.client import HttpUpstream
-        from ultrai.upstream.config import UpstreamConfig
-
-        config = UpstreamConfig(
-            name=LOCAL,
-            base_url=endpoint.base_url,
-            key=endpoint.api_key,
-            prefix="",
-            # llama.cpp's server drops idle connections, and a request on a dropped one is lost.
-            headers={"Connection": "close"},
-            proxy=None,
-            is_openrouter=False,
-            free=True,
-            wire_log=self.wire_log,
-            user_agent=USER_AGENT,
-        )
-        return HttpUpstream(config, session, now=self.clock.now)
 
 
 def _addresses(settings: Settings) -> dict[str, str]:
