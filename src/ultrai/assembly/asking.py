@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar, cast
@@ -32,11 +32,20 @@ def ask_of(
     max_tokens, temperature, seed = sampling
     quorum, deadline_s, max_cost_usd = limits
     synthesis, strict, use_cache, streaming = modes
+    _check_types(sampling, limits)
+    for model, others in (backups or {}).items():
+        if isinstance(others, str):
+            raise UsageError(f"backups of {model} are a text", hint="give a list of ids")
+    if backups and not models:
+        raise UsageError("backups go with models; a cocktail has its own")
     return checked(
         Ask(
             messages=messages_of(prompt, system),
-            cocktail=cocktail,
-            models=(models,) if isinstance(models, str) else tuple(models),
+            cocktail=_text(cocktail, "cocktail"),
+            models=tuple(
+                str(_text(model, "models"))
+                for model in ((models,) if isinstance(models, str) else models)
+            ),
             backups={model: tuple(others) for model, others in (backups or {}).items()},
             sampling=Sampling(max_tokens, temperature, seed),
             synthesis=synthesis,
@@ -48,6 +57,27 @@ def ask_of(
             streaming=streaming,
         )
     )
+
+
+def _check_types(
+    sampling: tuple[int, float | None, int | None],
+    limits: tuple[int | None, float | None, str | Decimal | None],
+) -> None:
+    """Python lets anything through: what no upstream would take is refused by name."""
+    max_tokens, temperature, seed = sampling
+    quorum, deadline_s, _ = limits
+    for name, value in (("max_tokens", max_tokens), ("seed", seed), ("quorum", quorum)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise UsageError(f"{name} must be a whole number, not {value!r}; nothing was sent")
+    for name, number in (("temperature", temperature), ("deadline_s", deadline_s)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
+            raise UsageError(f"{name} must be a number, not {number!r}; nothing was sent")
+
+
+def _text(value: str | None, name: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{name} must be text, not {value!r}; nothing was sent")
+    return value
 
 
 def checked(ask: Ask) -> Ask:
@@ -73,12 +103,27 @@ def checked(ask: Ask) -> Ask:
 
 def messages_of(prompt: str | Sequence[Message], system: str | None) -> tuple[Message, ...]:
     """The conversation: an optional system message, then the prompt or the messages given."""
-    opening = () if system is None else (Message("system", system),)
-    if not isinstance(prompt, str):
-        return (*opening, *prompt)
-    if not prompt.strip():
-        raise UsageError("the prompt is empty; nothing was sent", hint="give a prompt")
-    return (*opening, Message("user", prompt))
+    opening = () if system is None else (Message("system", _sound(system)),)
+    if isinstance(prompt, str):
+        if not prompt.strip():
+            raise UsageError("the prompt is empty; nothing was sent", hint="give a prompt")
+        return (*opening, Message("user", _sound(prompt)))
+    messages: Iterable[object] = prompt or ()
+    if not all(isinstance(message, Message) for message in messages):
+        raise UsageError("a prompt is a text or a sequence of ultrai.domain.query.Message")
+    return (*opening, *(Message(m.role, _sound(m.content)) for m in prompt or ()))
+
+
+def _sound(text: str) -> str:
+    """The same text, once it is known that it can be sent and stored as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the prompt holds what is no text (at character {error.start}); nothing was sent",
+            hint="give it in UTF-8",
+        ) from None
+    return text
 
 
 def nanos_of(amount: str | Decimal | float) -> int:

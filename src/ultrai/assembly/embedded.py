@@ -6,7 +6,7 @@ Every model has a server of its own, loaded on first use; the same HTTP client d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ultrai.domain.attempt import Account, AttemptRequest
@@ -32,7 +32,6 @@ class EmbeddedUpstream:
         self._runtime = runtime
         self._connect = connect
         self._clients: dict[str, tuple[LocalEndpoint, Upstream]] = {}
-        self._wanted: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -41,25 +40,18 @@ class EmbeddedUpstream:
 
     async def send(self, request: AttemptRequest, observer: Observer) -> Received:
         """Load the model if it does not run (any more), then ask it."""
-        # The slots of a run ask in the same turn of the loop: let all of them be heard before the
-        # processors are shared out among the models that are wanted.
-        self._wanted.add(request.model)
-        await asyncio.sleep(0)
         try:
-            endpoints = await self._start(request.model)
+            # The slots of a run ask in the same turn of the loop: let all of them be heard before
+            # the processors are shared out. Each then waits for its own model alone.
+            self._runtime.reserve([request.model])
+            await asyncio.sleep(0)
+            endpoints = await self._runtime.start([request.model])
         except UltraiError as error:
             message = f"{error} ({error.hint})" if error.hint else str(error)
             failure = Failure(FailureKind.MODEL_UNAVAILABLE, message)
             return Received(failure=failure, sent=False)
         client = self._client(request.model, endpoints[request.model])
         return await client.send(request, observer)
-
-    async def _start(self, model_id: str) -> Mapping[str, LocalEndpoint]:
-        try:
-            return await self._runtime.start(sorted(self._wanted))
-        except UltraiError:
-            # Another model's trouble is not this one's.
-            return await self._runtime.start([model_id])
 
     def _client(self, model_id: str, endpoint: LocalEndpoint) -> Upstream:
         """The client for a model's server; a new one where a died server was started again."""

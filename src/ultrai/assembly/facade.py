@@ -17,6 +17,7 @@ from ultrai.assembly.opening import Opened, Pieces, StoreRoom
 from ultrai.assembly.tuned import house_of
 from ultrai.domain.ask import Ask
 from ultrai.domain.cocktail import CocktailBook
+from ultrai.domain.errors import UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.plan import Plan
 from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message
@@ -47,6 +48,7 @@ class UltrAI:
         self._lock = asyncio.Lock()
         self._store: StoreRoom | None = None
         self._opened: Opened | None = None
+        self._closed = False
 
     @property
     def book(self) -> CocktailBook:
@@ -69,6 +71,7 @@ class UltrAI:
         trace: TracebackType | None,
     ) -> None:
         """Cancel what runs, settle it, commit it, close everything."""
+        self._closed = True
         await self._stack.__aexit__(kind, error, trace)
 
     async def ask(
@@ -221,8 +224,8 @@ class UltrAI:
         )
 
     async def _open(self) -> Opened:
+        store = await self._open_store()
         if self._opened is None:
-            store = await self._open_store()
             async with self._lock:
                 if self._opened is None:
                     self._opened = await self._stack.enter_async_context(
@@ -231,6 +234,8 @@ class UltrAI:
         return self._opened
 
     async def _open_store(self) -> StoreRoom:
+        if self._closed:
+            raise UsageError("this UltrAI is closed", hint="open a new one with ultrai.open()")
         if self._store is None:
             async with self._lock:
                 if self._store is None:

@@ -6,6 +6,7 @@ a command that only reads the history never loads the HTTP client.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from ultrai.settings.model import OPENROUTER, Settings
 if TYPE_CHECKING:
     import aiohttp
 
+    from ultrai.store.database import Database
     from ultrai.store.history import SqlHistory
 
 
@@ -87,17 +89,10 @@ class Pieces:
     @asynccontextmanager
     async def open_store(self, settings: Settings) -> AsyncIterator[StoreRoom]:
         """Open the database in the state directory; everything queued is committed at the end."""
-        from ultrai.store.database import open_database
-        from ultrai.store.health import SqlHealthMemory
-        from ultrai.store.history import SqlHistory
-        from ultrai.store.shelf import FileShelf
-
-        async with open_database(_database_path(settings)) as database:
-            yield StoreRoom(
-                history=SqlHistory(database),
-                memory=SqlHealthMemory(database),
-                shelf=FileShelf(settings.home / "catalogues", _addresses(settings)),
-            )
+        # In a thread: loading the database library and a first migration take their time.
+        database = await asyncio.to_thread(_open_database, settings)
+        async with database:
+            yield _store_room(database, settings)
 
     @asynccontextmanager
     async def open_engine(
@@ -171,3 +166,21 @@ def _database_path(settings: Settings) -> Path:
     if settings.database_url is None:
         return settings.home / "ultrai.db"
     return Path(settings.database_url.removeprefix("sqlite:///"))
+
+
+def _open_database(settings: Settings) -> Database:
+    from ultrai.store.database import open_database
+
+    return open_database(_database_path(settings))
+
+
+def _store_room(database: Database, settings: Settings) -> StoreRoom:
+    from ultrai.store.health import SqlHealthMemory
+    from ultrai.store.history import SqlHistory
+    from ultrai.store.shelf import FileShelf
+
+    return StoreRoom(
+        history=SqlHistory(database),
+        memory=SqlHealthMemory(database),
+        shelf=FileShelf(settings.home / "catalogues", _addresses(settings)),
+    )

@@ -206,6 +206,11 @@ class _Planner:
         return NotReady(NotReadyReason.NOT_LISTED, message)
 
     def _unknown(self, model_id: str) -> UsageError:
+        if self._world.upstream_of(model_id) in self._world.local:
+            return UsageError(
+                f"{model_id} has no weights on this machine; nothing was sent",
+                hint=f"fetch them with `ultrai local pull {model_id}`",
+            )
         question = did_you_mean(model_id, self._world.catalog.models)
         return UsageError(
             f"there is no model {model_id!r} in the catalogue; nothing was sent",

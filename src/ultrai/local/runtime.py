@@ -69,6 +69,12 @@ class LocalRuntime:
         """Close."""
         await self.close()
 
+    def reserve(self, model_ids: Sequence[str]) -> None:
+        """Count these models among those that share the processors; nothing is loaded."""
+        for model_id in model_ids:
+            model = find_model(model_id)
+            self._seats.setdefault(model.id, _Seat(lock=asyncio.Lock()))
+
     async def start(self, model_ids: Sequence[str]) -> dict[str, Endpoint]:
         """Load those that do not run yet, all at once; return every one's Endpoint by its id.
 
@@ -78,8 +84,7 @@ class LocalRuntime:
         `start` with fewer ids is quick.
         """
         models = {model_id: find_model(model_id) for model_id in model_ids}
-        for model in models.values():
-            self._seats.setdefault(model.id, _Seat(lock=asyncio.Lock()))
+        self.reserve(model_ids)
         threads = self._threads()
         failures: list[LocalModelError] = []
         endpoints: dict[str, Endpoint] = {}
