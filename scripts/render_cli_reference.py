@@ -27,7 +27,7 @@ the exit codes mean is in [failures](failures.md#status-of-a-run-and-exit-codes)
 default to in [settings](settings.md).
 
 Answers and JSON go to standard output, everything else to standard error. There is no colour and no
-redrawing where standard error is not a terminal, with `--plain`, or with `NO_COLOR` set.
+redrawing where standard error is not a terminal, or with `--plain`; with `NO_COLOR` set, no colour.
 `--config` and `--debug` stand before or after the command.
 """
 

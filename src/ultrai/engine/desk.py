@@ -287,7 +287,8 @@ class Desk:
             recipe = await self._cocktail_recipe(ask, query)
         if earlier is not None:
             rest = recipe_of_rest(recipe, earlier)
-            message = f"{len(rest.slots)} slots of {earlier.id} are asked again"
+            slots = "1 slot" if len(rest.slots) == 1 else f"{len(rest.slots)} slots"
+            message = f"asked again of {earlier.id}: {slots} without an answer"
             resumed = Notice(NoticeCode.RUN_RESUMED, message)
             recipe = replace(rest, notices=(resumed, *rest.notices))
         return recipe

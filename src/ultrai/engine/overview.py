@@ -12,7 +12,7 @@ from ultrai.domain.catalog import Model
 from ultrai.domain.cocktail import CocktailBook
 from ultrai.domain.errors import UsageError
 from ultrai.domain.outcome import NOT_BILLED
-from ultrai.domain.overview import Finding, ProbeResult, ReadinessRow
+from ultrai.domain.overview import Finding, ProbeResult, Problem, ReadinessRow
 from ultrai.domain.plan import NotReadyReason, PlannedCandidate
 from ultrai.domain.query import Limits, Message, Query, Sampling
 from ultrai.domain.report import Report
@@ -61,22 +61,26 @@ class Overview:
     async def diagnose(self, references: Mapping[str, Reference]) -> Sequence[Finding]:
         """The doctor's findings against the live catalogue."""
         seats, world = await self._seats(refresh=True)
-        patients = [
-            Patient(
-                seat.written,
-                seat.cocktails,
-                successor=_heir(seat),
-                is_local=seat.candidate.upstream in world.local,
-            )
-            for seat in seats
-            if world.catalog.knows(world.upstream_of(seat.written))
-        ]
-        return examine(
-            patients,
+        known: list[Seat] = []
+        unknown: list[Seat] = []
+        for seat in seats:
+            upstream = world.upstream_of(seat.written)
+            (known if world.catalog.knows(upstream) else unknown).append(seat)
+        findings = examine(
+            [
+                Patient(
+                    seat.written,
+                    seat.cocktails,
+                    successor=_heir(seat),
+                    is_local=seat.candidate.upstream in world.local,
+                )
+                for seat in known
+            ],
             today=world.now.date(),
             references=references,
             find_model=lambda model_id: find_model(world.catalog, model_id),
         )
+        return (*findings, *(_unchecked(seat, world) for seat in unknown))
 
     async def probe_cost(self, model_ids: Sequence[str]) -> int | None:
         """The most that one request to each can cost, in nanodollars; None: not known.
@@ -148,6 +152,13 @@ class Overview:
             for written, candidate in candidates.items()
         )
         return seats, world
+
+
+def _unchecked(seat: Seat, world: World) -> Finding:
+    upstream = world.upstream_of(seat.written)
+    why = "no key is set" if upstream in world.keyless else "it cannot be read"
+    message = f"not checked: the catalogue of {upstream} is not at hand ({why})"
+    return Finding("error", seat.written, seat.cocktails, Problem.UNKNOWN, message)
 
 
 def _heir(seat: Seat) -> str | None:

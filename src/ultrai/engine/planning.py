@@ -28,6 +28,7 @@ from ultrai.domain.plan import (
     PlannedSlot,
 )
 from ultrai.domain.query import Limits, Query
+from ultrai.engine.remarks import superseded_message, tokens_message
 from ultrai.engine.resolving import Recipe
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.world import World, find_model, free_chat_models
@@ -55,23 +56,6 @@ def plan_run(recipe: Recipe, query: Query, *, limits: Limits, world: World, tuni
     return _Planner(recipe, query, limits=limits, world=world, tuning=tuning).plan()
 
 
-def superseded_message(retired: str, heir: str) -> str:
-    """The words of the Notice about a successor."""
-    return f"{retired} is no longer listed; {heir} takes its place"
-
-
-def tokens_message(candidate: PlannedCandidate, asked: int) -> tuple[NoticeCode, str] | None:
-    """The Notice about a `max_tokens` other than was asked for; None where it is as asked."""
-    model, given = candidate.model, candidate.max_tokens
-    if given < asked:
-        message = f"{model} gives at most {given} tokens here, not {asked}"
-        return NoticeCode.MAX_TOKENS_REDUCED, message
-    if given > asked:
-        message = f"{model} reasons before it answers: max_tokens is {given} instead of {asked}"
-        return NoticeCode.REASONING_HEADROOM, message
-    return None
-
-
 class _Planner:
     """One planning; holds what its steps share."""
 
@@ -96,15 +80,18 @@ class _Planner:
         slots = tuple(self._slot(i, slot) for i, slot in enumerate(self._recipe.slots))
         slots = self._within_cap(slots)
         expected = [slot.first for slot in slots]
+        nobody = not any(expected)  # then no price is known, and none of it is 0
         latencies = [c.expected_ms for c in expected if c is not None]
         known = [ms for ms in latencies if ms is not None]
         return Plan(
             cocktail=self._recipe.cocktail,
             slots=slots,
             cost_nanos=Bracket(
-                low=_total([c.low_nanos if c else 0 for c in expected]),
-                expected=_total([c.expected_nanos if c else 0 for c in expected]),
-                high=_total([slot.dearest_nanos for slot in slots]),
+                low=None if nobody else _total([c.low_nanos if c else 0 for c in expected]),
+                expected=None
+                if nobody
+                else _total([c.expected_nanos if c else 0 for c in expected]),
+                high=None if nobody else _total([slot.dearest_nanos for slot in slots]),
             ),
             expected_ms=max(known) if known and len(known) == len(latencies) else None,
             notices=tuple(self._notices),
@@ -362,7 +349,7 @@ class _Planner:
         for candidate in candidates:
             if candidate.not_ready is None:
                 break
-            self._notice(NoticeCode.MODEL_NOT_READY, candidate.not_ready.message, slot=index)
+            self._note_not_ready(candidate.not_ready, index)
         else:
             return
         if candidate.bound_nanos is None and self._world.catalog.knows(candidate.upstream):
@@ -378,6 +365,13 @@ class _Planner:
         told = tokens_message(candidate, self._query.sampling.max_tokens)
         if told is not None:
             self._notice(*told, slot=index)
+
+    def _note_not_ready(self, verdict: NotReady, index: int) -> None:
+        """One Notice per Candidate; a missing key is said once for all."""
+        slot = None if verdict.reason is NotReadyReason.NO_KEY else index
+        notice = Notice(NoticeCode.MODEL_NOT_READY, verdict.message, slot)
+        if notice not in self._notices:
+            self._notices.append(notice)
 
     def _notice(self, code: NoticeCode, message: str, *, slot: int | None = None) -> None:
         self._notices.append(Notice(code, message, slot))

@@ -10,13 +10,19 @@ from dataclasses import replace
 from ultrai.domain.event import EventType
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import Failure, FailureKind, Remedy
-from ultrai.domain.plan import PlannedCandidate, PlannedSlot
+from ultrai.domain.plan import NotReadyReason, PlannedCandidate, PlannedSlot
 from ultrai.domain.report import SlotState
 from ultrai.engine.attempt import Made
 from ultrai.engine.feed import Body, Feed
-from ultrai.engine.planning import superseded_message, tokens_message
+from ultrai.engine.remarks import superseded_message, tokens_message
 from ultrai.policy.fallback import advice_for
 from ultrai.policy.lineup import Turn
+
+# What a Slot failed of when all its Candidates were unusable for the same reason.
+_KIND_OF_REASON = {
+    NotReadyReason.WINDOW_TOO_SMALL: FailureKind.CONTEXT_TOO_LONG,
+    NotReadyReason.QUOTA_EXHAUSTED: FailureKind.QUOTA_EXHAUSTED,
+}
 
 
 class SlotTale:
@@ -141,11 +147,15 @@ class SlotTale:
         """The Failure of a Slot none of whose Candidates is usable."""
         verdicts = [c.not_ready.message for c in self._planned.candidates if c.not_ready]
         why = "; ".join(verdicts) or "it has no candidates"
+        reasons = {c.not_ready.reason for c in self._planned.candidates if c.not_ready}
+        kind = FailureKind.MODEL_UNAVAILABLE
+        if len(reasons) == 1:
+            kind = _KIND_OF_REASON.get(reasons.pop(), kind)
         return Failure(
-            FailureKind.MODEL_UNAVAILABLE,
+            kind,
             f"no candidate of this slot is usable: {why}",
             remedy=Remedy.GIVE_UP_SLOT,
-            advice=advice_for(FailureKind.MODEL_UNAVAILABLE),
+            advice=advice_for(kind),
         )
 
     def _ended(self, state: SlotState, failure: Failure | None) -> None:

@@ -75,7 +75,7 @@ def _gone(patient: Patient) -> Finding:
     if patient.is_local:
         return Finding("warning", patient.model, patient.cocktails, Problem.GONE, NOT_PULLED)
     if patient.successor is None:
-        message = "no longer listed, and nothing is known to serve instead"
+        message = "not in the catalogue, and nothing is known to serve instead"
         return Finding("error", patient.model, patient.cocktails, Problem.GONE, message)
     message = f"no longer listed; {patient.successor} serves instead"
     return Finding(

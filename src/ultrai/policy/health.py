@@ -3,8 +3,8 @@
 The circuit: `FAILURES_TO_OPEN` blameworthy Failures in a row, each the last word of some Slot on
 the model, open it for `COOL_DOWN_S`, doubled with each opening up to `COOL_DOWN_CAP_S`. When that
 time is over it is half-open: the next Attempt is a probe, and its outcome closes or re-opens the
-circuit. A failure that says nothing about the model (a bad request, our own budget) changes
-nothing.
+circuit. A failure that says nothing about the model changes nothing: a bad request, our own budget,
+a network that did not even reach the upstream.
 
 Latencies are the last `SAMPLES` measurements, so that percentiles follow the present. All stamps
 are Unix seconds, passed in: this module has no clock.
@@ -30,7 +30,6 @@ BLAMEWORTHY = frozenset(
         FailureKind.UPSTREAM_ERROR,
         FailureKind.OVERLOADED,
         FailureKind.TIMEOUT,
-        FailureKind.NETWORK,
         FailureKind.CUT_STREAM,
         FailureKind.BAD_RESPONSE,
         FailureKind.NO_PROVIDER,

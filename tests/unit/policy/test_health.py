@@ -51,9 +51,7 @@ def test_an_answer_closes_it() -> None:
     assert health.failures_in_row == 0
 
 
-@pytest.mark.parametrize(
-    "kind", [FailureKind.BAD_REQUEST, FailureKind.AUTH, FailureKind.REFUSED_BY_BUDGET]
-)
+@pytest.mark.parametrize("kind", [FailureKind.BAD_REQUEST, FailureKind.AUTH, FailureKind.NETWORK])
 def test_a_failure_that_is_not_the_models_fault_changes_nothing(kind: FailureKind) -> None:
     health = ModelHealth()
     assert after_failure(health, kind, now_s=0) is health
