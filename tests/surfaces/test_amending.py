@@ -67,7 +67,7 @@ def json_edit(text: str, replacements: Mapping[str, str]) -> str:
 def test_only_the_ids_inside_the_cocktail_change(place: Path) -> None:
     file = place / "ultrai.toml"
     file.write_text(HOSTILE_TOML, encoding="utf-8")
-    assert amend_settings(load(), TO_NEW) == (file,)
+    assert amend_settings(load(), TO_NEW) == {file: place / "ultrai.toml.before"}
     assert changed_lines(HOSTILE_TOML, file.read_text(encoding="utf-8")) == [
         (
             """  {primary = "old/a", backups = ['old/b']},  # "old/a\"""",
@@ -83,11 +83,12 @@ def test_a_shipped_cocktail_becomes_a_table_of_the_users_file(place: Path) -> No
     assert premium is not None
     gone = premium.slots[0].primary
     written = amend_settings(load(), {gone: "new/a"})
-    assert written == (place.parent / "config" / "ultrai" / "ultrai.toml",)
+    new = place.parent / "config" / "ultrai" / "ultrai.toml"
+    assert written == {new: None}
     found = CocktailBook(load().cocktails).find("PREMIUM")
     assert found is not None
     assert found.slots[0].primary == "new/a"
-    assert not written[0].with_name("ultrai.toml.before").exists()
+    assert not new.with_name("ultrai.toml.before").exists()
 
 
 def test_toml_json_and_shipped_cocktails_are_amended_together(place: Path) -> None:
@@ -108,7 +109,7 @@ def test_toml_json_and_shipped_cocktails_are_amended_together(place: Path) -> No
 
 
 def test_nothing_to_replace_writes_nothing(place: Path) -> None:
-    assert amend_settings(load(), {"no/such": "new/a"}) == ()
+    assert amend_settings(load(), {"no/such": "new/a"}) == {}
     assert list(place.iterdir()) == []
 
 
@@ -126,6 +127,29 @@ def test_a_cocktail_that_a_profile_defines_is_left_and_every_file_put_back(
     assert file.read_bytes() == text
     assert recipes.read_text(encoding="utf-8") == HOSTILE_JSON
     assert sorted(each.name for each in place.iterdir()) == ["mine.json", "ultrai.toml"]
+
+
+def test_no_copy_of_an_earlier_call_is_overwritten(place: Path) -> None:
+    file = place / "ultrai.toml"
+    file.write_text(HOSTILE_TOML, encoding="utf-8")
+    amend_settings(load(), {"old/a": "mid/a"})
+    between = file.read_text(encoding="utf-8")
+    second = place / "ultrai.toml.before.2"
+    assert amend_settings(load(), {"mid/a": "new/a"}) == {file: second}
+    assert (place / "ultrai.toml.before").read_text(encoding="utf-8") == HOSTILE_TOML
+    assert second.read_text(encoding="utf-8") == between
+
+
+def test_putting_back_removes_only_the_copy_of_this_call(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "ultrai.toml").write_text('[profiles.dev.cocktails.third]\n"old/a" = []\n')
+    (place / "ultrai.toml.before").write_text("the user's own")
+    monkeypatch.setenv("ULTRAI_ENV", "dev")
+    with pytest.raises(SettingsError, match="nothing was changed"):
+        amend_settings(load(), TO_NEW)
+    assert sorted(each.name for each in place.iterdir()) == ["ultrai.toml", "ultrai.toml.before"]
+    assert (place / "ultrai.toml.before").read_text() == "the user's own"
 
 
 def test_a_link_stays_a_link(place: Path) -> None:

@@ -68,6 +68,24 @@ def test_wrong_flags_are_told_before_anything_is_sent(
     assert words in failing(capsys, "ask", "What?", *flags)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("caf\udce9",), "the prompt"),
+        (("What?", "-s", "caf\udce9"), "-s"),
+        (("What?", "-c", "caf\udce9"), "-c"),
+        (("What?", "-m", "a/b", "-m", "a/\udce9"), "-m"),
+        (("What?", "-f", "caf\udce9.txt"), "-f"),
+    ],
+)
+def test_an_argument_that_is_not_utf8_is_named(
+    arguments: tuple[str, ...], name: str, capsys: Capture
+) -> None:
+    line = failing(capsys, "ask", *arguments)
+    assert name in line
+    assert "not valid UTF-8" in line
+
+
 def test_a_misspelt_command_gets_the_nearest(capsys: Capture) -> None:
     assert "did you mean 'ask'" in failing(capsys, "aks", "What?")
 

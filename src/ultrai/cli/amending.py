@@ -2,15 +2,18 @@
 
 A cocktail that came from a file of the user's is changed there, id by id, so that comments, order
 and all else stay. A shipped one is added to the settings file as a table of the same name, which
-replaces it. Each changed file keeps its former self beside it as `FILE.before`. What was written is
-proved by reading the settings anew: if they cannot be read, or a cocktail does not ask what it
-should (a profile may define it, too), every file is put back.
+replaces it. Each changed file keeps its former self beside it as `FILE.before`, or `FILE.before.2`
+and so on: no earlier copy is overwritten. What was written is proved by reading the settings anew:
+if they cannot be read, or a cocktail does not ask what it should (a profile may define it, too),
+every file is put back.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,21 +30,33 @@ if TYPE_CHECKING:
 _COMMENT = "the shipped {name} with other ids, written by 'ultrai doctor --write'"
 
 
-def amend_settings(settings: Settings, replacements: Mapping[str, str]) -> Sequence[Path]:
-    """Write the replacements (old id -> new id) and return the files that were changed.
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a file was: its text to the letter, and the copy that this call put beside it."""
+
+    text: str
+    copy: Path
+
+
+def amend_settings(
+    settings: Settings, replacements: Mapping[str, str]
+) -> Mapping[Path, Path | None]:
+    """Write the replacements (old id -> new id); each changed file -> the copy of its former self.
+
+    The copy is None for a file that was not there.
 
     `settings` as they were loaded without flags. Raises SettingsError; nothing is changed then.
     """
     book = shipped_book().merged(settings.cocktails)
     touched = [c for c in book if any(model in replacements for model in c.model_ids)]
     if not touched:
-        return ()
+        return {}
     main = settings.source or file_to_edit()
     by_file: dict[Path, list[Cocktail]] = {}
     for cocktail in touched:
         path = main if cocktail.source == SHIPPED else Path(cocktail.source)
         by_file.setdefault(path, []).append(cocktail)
-    formers: dict[Path, str | None] = {}
+    formers: dict[Path, Former | None] = {}
     try:
         for path, cocktails in by_file.items():
             formers[path] = _keep(path)
@@ -54,7 +69,7 @@ def amend_settings(settings: Settings, replacements: Mapping[str, str]) -> Seque
         _put_back(formers)
         message = f"the replacements could not be written, nothing was changed: {error}"
         raise SettingsError(message, hint="change the ids in your file by hand") from None
-    return tuple(by_file)
+    return {path: former.copy if former else None for path, former in formers.items()}
 
 
 def _change(
@@ -76,15 +91,34 @@ def _change(
     return change
 
 
-def _keep(path: Path) -> str | None:
-    """The file's text, to the letter, after a copy was put beside it; None where there is none."""
+def _keep(path: Path) -> Former | None:
+    """What the file was, after a copy was put beside it; None where there is no file."""
     if not path.exists():
         return None
-    shutil.copy2(path, path.with_name(f"{path.name}.before"))
     try:
-        return path.read_bytes().decode()
+        text = path.read_bytes().decode()
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: is not UTF-8") from None
+    copy = _claim_name(path)
+    try:
+        shutil.copy2(path, copy)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
+    return Former(text, copy)
+
+
+def _claim_name(path: Path) -> Path:
+    """An empty file beside `path`, made now, so that no copy of an earlier call is overwritten."""
+    for number in count(1):
+        ending = "" if number == 1 else f".{number}"
+        copy = path.with_name(f"{path.name}.before{ending}")
+        try:
+            copy.touch(mode=0o600, exist_ok=False)
+        except FileExistsError:
+            continue
+        return copy
+    raise AssertionError  # counting never ends
 
 
 def _prove(settings: Settings, *, wanted: Iterable[Cocktail]) -> None:
@@ -97,14 +131,14 @@ def _prove(settings: Settings, *, wanted: Iterable[Cocktail]) -> None:
             raise SettingsError(message)
 
 
-def _put_back(formers: Mapping[Path, str | None]) -> None:
+def _put_back(formers: Mapping[Path, Former | None]) -> None:
     """Every file as it was, at once for each."""
     for path, former in formers.items():
         if former is None:
             path.unlink(missing_ok=True)
         else:
-            edit_file(path, _always(former))
-            path.with_name(f"{path.name}.before").unlink(missing_ok=True)
+            edit_file(path, _always(former.text))
+            former.copy.unlink(missing_ok=True)
 
 
 def _always(text: str) -> Callable[[str], str]:

@@ -10,6 +10,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -26,7 +27,15 @@ from ultrai.cli.exits import (
     exit_code_of,
     unwrap,
 )
-from ultrai.cli.terminal import ReaderGone, abandon_output, prepare_streams
+from ultrai.cli.terminal import (
+    OutputLost,
+    ReaderGone,
+    abandon_output,
+    flush_output,
+    open_closed_streams,
+    output_lost,
+    prepare_streams,
+)
 from ultrai.cli.wishes import UltraiGroup, Wishes
 from ultrai.domain.errors import UltraiError
 
@@ -96,6 +105,7 @@ def root() -> None:
 
 def main() -> NoReturn:
     """The entry point of the installed command."""
+    open_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -105,7 +115,7 @@ def run(arguments: Sequence[str]) -> int:
     wishes = Wishes()
     try:
         code = root.main(list(arguments), prog_name="ultrai", standalone_mode=False, obj=wishes)
-        sys.stdout.flush()
+        flush_output()
     except Exception as error:  # noqa: BLE001 - this is the end of every error
         return _end(unwrap(error), wishes)
     except (KeyboardInterrupt, BaseExceptionGroup) as error:
@@ -117,26 +127,40 @@ def _end(error: BaseException, wishes: Wishes) -> int:
     if isinstance(error, BrokenPipeError | ReaderGone):
         abandon_output()
         return READER_GONE
-    if wishes.debug and not isinstance(error, click.ClickException | click.exceptions.Exit):
-        _write_traceback(error, wishes)
+    if isinstance(error, OSError) and _is_from_echo(error):
+        error = output_lost(error)
+    if isinstance(error, OutputLost):
+        abandon_output()
+    code, line = _account(error, wishes)
+    with suppress(OSError):  # standard error cannot be written: the code is all that can be said
+        if wishes.debug and not isinstance(error, click.ClickException | click.exceptions.Exit):
+            _write_traceback(error, wishes)
+        if line:
+            click.echo(line, err=True)
+    return code
+
+
+def _is_from_echo(error: OSError) -> bool:
+    """Whether click met the error when it wrote its help: afterwards the stream would not tell."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_code is click.echo.__code__
+
+
+def _account(error: BaseException, wishes: Wishes) -> tuple[int, str]:
+    """The exit code, and the one line that says why."""
     if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
+        return error.exit_code, ""
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        click.echo(error_line("interrupted"), err=True)
-        return INTERRUPTED
+        return INTERRUPTED, error_line("interrupted")
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
-        return USAGE
+        return USAGE, error.format_message()
     if isinstance(error, click.ClickException):
-        click.echo(click_error_line(error), err=True)
-        return USAGE
+        return USAGE, click_error_line(error)
     if isinstance(error, UltraiError):
-        click.echo(_mask(error_line(str(error), error.hint), wishes), err=True)
-        return exit_code_of(error)
+        return exit_code_of(error), _mask(error_line(str(error), error.hint), wishes)
     cause = f"a bug in ultrai: {type(error).__name__}: {error}"
     hint = "" if wishes.debug else "--debug shows the traceback"
-    click.echo(_mask(error_line(cause, hint), wishes), err=True)
-    return BUG
+    return BUG, _mask(error_line(cause, hint), wishes)
 
 
 def _write_traceback(error: BaseException, wishes: Wishes) -> None:

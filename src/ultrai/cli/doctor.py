@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -30,7 +30,7 @@ def command(wishes: Wishes, *, write: bool, as_json: bool) -> int:
     from ultrai.cli.running import run_async
 
     findings = run_async(_diagnose(wishes))
-    written = _write(wishes, findings) if write else ()
+    written = _write(wishes, findings) if write else {}
     if as_json:
         files = [str(path) for path in written]
         write_json({"findings": [f.to_dict() for f in findings], "written": files})
@@ -46,14 +46,14 @@ async def _diagnose(wishes: Wishes) -> Sequence[Finding]:
         return await session.diagnose()
 
 
-def _write(wishes: Wishes, findings: Sequence[Finding]) -> Sequence[Path]:
+def _write(wishes: Wishes, findings: Sequence[Finding]) -> Mapping[Path, Path | None]:
     from ultrai.cli.amending import amend_settings
 
     replacements = {f.model: f.replacement for f in findings if f.replacement is not None}
     return amend_settings(wishes.load_settings(), replacements)
 
 
-def _show(findings: Sequence[Finding], written: Sequence[Path], *, write: bool) -> None:
+def _show(findings: Sequence[Finding], written: Mapping[Path, Path | None], *, write: bool) -> None:
     from ultrai.cli.output import write_lines, write_text
     from ultrai.cli.render.phrases import count
     from ultrai.cli.render.readiness import findings_table
@@ -65,9 +65,8 @@ def _show(findings: Sequence[Finding], written: Sequence[Path], *, write: bool) 
         write_lines(output, findings_table(wrong, width=output.table_width))
     well = len({f.model for f in findings} - {f.model for f in wrong})
     write_text(error, f"{count(well, 'model')} as expected, {count(len(wrong), 'finding')}")
-    for path in written:
-        before = path.with_name(f"{path.name}.before")
-        kept = f" (as it was: {before})" if before.exists() else ""
+    for path, former in written.items():
+        kept = f" (as it was: {former})" if former else ""
         write_text(error, f"written: {path}{kept}")
     if write and not written:
         write_text(error, "nothing to write: no id has a replacement")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from ultrai.cli.render.sheets import json_line
 from ultrai.cli.render.strip import paint_line
 from ultrai.cli.render.table import Cell, Line
-from ultrai.cli.terminal import Terminal, standard_error, standard_output
-from ultrai.domain.notice import Notice
+from ultrai.cli.terminal import Terminal, standard_output
 
 _INDENT = 2
 
@@ -28,10 +27,3 @@ def write_lines(output: Terminal, lines: Iterable[Line]) -> None:
 def write_text(output: Terminal, text: str) -> None:
     """A line in the characters that the terminal has."""
     write_lines(output, [(Cell(text),)])
-
-
-def write_notices(notices: Sequence[Notice]) -> None:
-    """Notices, on standard error."""
-    error = standard_error()
-    for notice in notices:
-        write_text(error, f"note: {notice.message}")

@@ -137,6 +137,7 @@ def question_options(function: Callable[..., int]) -> Callable[..., int]:
 
 def check_question(flags: QuestionFlags) -> None:
     """Refuse flags that exclude each other or that are not there yet. Raises UsageError."""
+    _refuse_broken_text(flags)
     taken = [name for name in ("prompt", "cocktail", "models", "system", "files") if flags[name]]
     if flags["resume"] is not None and taken:
         raise UsageError(
@@ -158,6 +159,24 @@ def check_question(flags: QuestionFlags) -> None:
     if synthesis in _SYNTHESES:
         raise UsageError(f"--synthesis {synthesis} is not available yet", hint="use none")
     raise UsageError(f"--synthesis {synthesis!r} is not a mode", hint="use none")
+
+
+def _refuse_broken_text(flags: QuestionFlags) -> None:
+    """Bytes of the command line that are not UTF-8 would go out, and be stored, as half letters."""
+    given: list[tuple[str, str | None]] = [
+        ("the prompt", flags["prompt"]),
+        ("the system prompt (-s)", flags["system"]),
+        ("the cocktail's name (-c)", flags["cocktail"]),
+        *(("a model id (-m)", model) for model in flags["models"]),
+        *(("the name of a file (-f)", str(path)) for path in flags["files"]),
+    ]
+    for name, text in given:
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{name} is not valid UTF-8", hint="give it in UTF-8; nothing was sent"
+            ) from None
 
 
 def make_ask(flags: QuestionFlags) -> Ask:

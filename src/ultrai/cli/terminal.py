@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from ultrai.cli.render.palette import Palette
+from ultrai.domain.errors import UltraiError
 
 _LEAST_WIDTH = 20
 
 
 class ReaderGone(Exception):
     """Nobody reads the output any more (`| head`); not an error, but a reason to end."""
+
+
+class OutputLost(UltraiError):
+    """Standard output cannot be written, as on a full disk."""
+
+    code = "output_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,19 @@ class Terminal:
         return self.width if self.is_terminal else None
 
     def write(self, text: str) -> None:
-        """Write and flush. Raises ReaderGone when nobody reads it any more."""
+        """Write and flush. Raises ReaderGone when nobody reads it any more.
+
+        Raises OutputLost when it cannot be written; what standard error cannot take is left out,
+        as there is nowhere to complain and the answers count for more.
+        """
         try:
             self.stream.write(text)
             self.stream.flush()
         except BrokenPipeError as error:
             raise ReaderGone from error
+        except OSError as error:
+            if self.stream is not sys.stderr:
+                raise output_lost(error) from error
 
 
 def standard_output(*, plain: bool = False) -> Terminal:
@@ -72,8 +86,40 @@ def prepare_streams() -> None:
             reconfigure(errors="replace")
 
 
+def open_closed_streams() -> None:
+    """Give each standard stream that the caller closed (`>&-`) the null device.
+
+    Otherwise the next file or socket would get its number and be written to as if it were one.
+    To be called before anything is opened.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is given out, and all below are taken by now.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - positional
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - open to the end
+
+
+def flush_output() -> None:
+    """Write what standard output still holds. Raises OutputLost, BrokenPipeError."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise output_lost(error) from error
+
+
+def output_lost(error: OSError) -> OutputLost:
+    """What the system's error means for the person."""
+    reason = error.strerror or type(error).__name__
+    return OutputLost(f"standard output cannot be written: {reason}")
+
+
 def abandon_output() -> None:
-    """Point standard output at nothing once its reader has gone, so that exit stays quiet."""
+    """Point standard output at nothing once it takes no more, so that exit stays quiet."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -23,7 +23,7 @@ from ultrai.cli.render.summary import (
 )
 from ultrai.cli.render.table import Cell, Line, paragraph
 from ultrai.cli.render.transcript import Transcript
-from ultrai.cli.terminal import Terminal
+from ultrai.cli.terminal import OutputLost, Terminal
 from ultrai.domain.event import Event, EventType
 from ultrai.domain.report import Report
 
@@ -73,6 +73,7 @@ class View:
         self._board = Board(cap_nanos)
         self._strip = Strip(error, output) if error.redraws else None
         self._transcript: Transcript | None = None
+        self._lost: OutputLost | None = None
         self._answers = self._choose_answers()
         self._remarks = Remarks(brief=self._strip is not None)
         self._held: list[str] = []
@@ -110,11 +111,20 @@ class View:
             self._draw()
 
     def finish(self, report: Report) -> None:
-        """Write what is left, then the verdict."""
+        """Write what is left, then the verdict.
+
+        Raises OutputLost, naming what shows the Run, where standard output could not be written.
+        """
         self.close()
         self._answers.finish(report)
         self._say_held()
         self.close()
+        self._conclude(report)
+        if self._lost is not None:
+            hint = f"'ultrai show {report.id}' shows the run, which went on and is stored"
+            raise OutputLost(str(self._lost), hint=hint)
+
+    def _conclude(self, report: Report) -> None:
         if self._strip is not None and not self._manner.is_machine_readable:
             self._write_lines([(), *summary_table(report, width=self._error.width)])
         self._write_wrapped(unanswered_lines(report, brief=True), Style.BAD)
@@ -136,7 +146,7 @@ class View:
             self._strip.close()
 
     def _choose_answers(self) -> Answers:
-        write = self._output.write if self._strip is None else self._strip.print_text
+        write = self._write_answers
         if self._manner.jsonl:
             return JsonLines(write)
         if self._manner.json:
@@ -147,6 +157,18 @@ class View:
             write, width=lambda: self._output.width - 1, palette=self._output.palette
         )
         return self._transcript
+
+    def _write_answers(self, text: str) -> None:
+        """To standard output, until it cannot be written: the Run, which is paid for, goes on."""
+        if self._lost is not None:
+            return
+        try:
+            if self._strip is None:
+                self._output.write(text)
+            else:
+                self._strip.print_text(text)
+        except OutputLost as error:
+            self._lost = error
 
     def _log(self, event: Event) -> None:
         if self._manner.is_machine_readable and not self._manner.plain:
