@@ -168,7 +168,7 @@ class SlotRoom:
         self._tale.failed(self._last_failure or self._tale.nobody())
 
     def _next_turn(self) -> Turn | None:
-        return next_turn(self._usable(), asked=self._asked, taken=+self._panel.claims)
+        return next_turn(self._usable(), asked=self._asked, taken=self._panel.claims)
 
     def _usable(self) -> list[PlannedCandidate]:
         """Candidates whose upstream may be asked; once a window was too small, only ample ones."""
@@ -188,7 +188,10 @@ class SlotRoom:
 
     def _release(self) -> None:
         if self._turn is not None and not self.answered:
-            self._panel.claims[self._turn.candidate.model] -= 1
+            claims, model = self._panel.claims, self._turn.candidate.model
+            claims[model] -= 1
+            if not claims[model]:
+                del claims[model]  # whoever is in the claims is in use
             self._turn = None
 
     def _is_on(self, upstream: str) -> bool:
@@ -321,6 +324,8 @@ class SlotRoom:
         return raised if self._bench.envelope.fits(self.index, bound) else None
 
     def _others_left(self, candidate: PlannedCandidate) -> bool:
+        if len(self._planned.candidates) == 1:
+            return False
         asked = self._asked | {candidate.model}
         return not self._strict and next_turn(self._usable(), asked=asked, taken=()) is not None
 
