@@ -37,7 +37,12 @@ class Batch:
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.events or self.runs or self.endings or self.health)
+        return self.has_events or bool(self.health)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there is more than Health, which may be forgotten."""
+        return bool(self.events or self.runs or self.endings)
 
 
 class Backlog:
@@ -55,6 +60,10 @@ class Backlog:
     def is_waiting(self) -> bool:
         """Whether something is pending that is not due yet."""
         return bool(self._waiting or self._health)
+
+    def runs_under_way(self) -> set[str]:
+        """The ids of the Runs that have begun here and not ended."""
+        return set(self._runs)
 
     def take_event(self, event: Event) -> None:
         """Add one Event of a Run whose first Event came this way too; any other is lost."""

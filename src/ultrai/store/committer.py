@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ultrai.store.backlog import Batch
 
 
+HASTE_MS = 250  # how long a hasty commit waits for other writers
+
+
 class HopelessError(StoreError):
     """Writing the same again cannot help: the file is gone, or contradicts what is new."""
 
@@ -32,11 +35,16 @@ class Committer:
         self._contradictions: type[Exception] = engine.dialect.loaded_dbapi.IntegrityError
         self._connection: PoolProxiedConnection | None = None
         self._identity: os.stat_result | None = None
+        self._patience_ms = 0
 
-    def commit(self, batch: Batch) -> None:
-        """All of the Batch is in the database, or nothing of it and an exception says why."""
+    def commit(self, batch: Batch, *, hasty: bool = False) -> None:
+        """All of the Batch is in the database, or nothing of it and an exception says why.
+
+        A hasty one waits for other writers for a moment only.
+        """
         connection = self._connection or self._connect()
         try:
+            self._wait_for_others(connection, hasty=hasty)
             self._write(connection, batch)
             connection.commit()
         except Exception as error:
@@ -65,7 +73,20 @@ class Committer:
     def _connect(self) -> PoolProxiedConnection:
         self._connection = self._engine.raw_connection()
         self._identity = self._path.stat()
+        if self._engine.dialect.name == "sqlite":
+            cursor = self._connection.cursor()
+            cursor.execute("PRAGMA busy_timeout")
+            row = cursor.fetchone()
+            self._patience_ms = int(row[0]) if row else 0
+            cursor.close()
         return self._connection
+
+    def _wait_for_others(self, connection: PoolProxiedConnection, *, hasty: bool) -> None:
+        if self._engine.dialect.name == "sqlite":
+            wait_ms = min(self._patience_ms, HASTE_MS) if hasty else self._patience_ms
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={wait_ms}")
+            cursor.close()
 
     def _write(self, connection: PoolProxiedConnection, batch: Batch) -> None:
         statements = self._statements

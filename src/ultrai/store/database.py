@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,13 +13,18 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from ultrai.domain.errors import StoreError
 from ultrai.store.committer import Committer
-from ultrai.store.failures import explain
+from ultrai.store.failures import explain, is_unwritable
+from ultrai.store.locks import BUSY_TIMEOUT_S
 from ultrai.store.owners import Owner, is_alive
-from ultrai.store.schema import ensure_schema
+from ultrai.store.refusal import RefusingWriter
+from ultrai.store.schema import ensure_schema, is_current
 from ultrai.store.writer import Writer
 
-BUSY_TIMEOUT_S = 5.0
+# https://www.sqlite.org/uri.html: `immutable` needs no files beside the database, and reads none;
+# what a crash left in its write-ahead log stays unseen until the directory can be written.
+_READ_ONLY: tuple[Mapping[str, str], ...] = ({"mode": "ro"}, {"mode": "ro", "immutable": "1"})
 
 _Result = TypeVar("_Result")
 
@@ -27,16 +32,28 @@ _Result = TypeVar("_Result")
 class Database:
     """An open database: one writer, and a connection of its own for every read.
 
-    With `inline` nothing leaves the calling thread, as a virtual clock needs it.
+    With `inline` nothing leaves the calling thread, as a virtual clock needs it. With `unwritable`,
+    which says why, it can only be read: every flush raises StoreError.
     """
 
-    def __init__(self, engine: Engine, path: Path, *, inline: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        path: Path,
+        *,
+        inline: bool = False,
+        unwritable: StoreError | None = None,
+    ) -> None:
         self.engine = engine
         self.path = path
         self._inline = inline
         self._owners = path.with_name(f"{path.name}-owners")
-        committer = Committer(engine, path, owner=Owner(self._owners))
-        self.writer = Writer(committer, path, inline=inline)
+        self.writer: Writer | RefusingWriter
+        if unwritable is not None:
+            self.writer = RefusingWriter(unwritable)
+        else:
+            committer = Committer(engine, path, owner=Owner(self._owners))
+            self.writer = Writer(committer, path, inline=inline)
 
     async def read(self, query: Callable[[], _Result]) -> _Result:
         """What `query` returns, run off the event loop. Raises StoreError for database errors."""
@@ -97,23 +114,41 @@ def open_database(
 ) -> Database:
     """Open the SQLite file, making it and its directory (for its owner only) where absent.
 
-    Its tables are brought up to date. Waits at most `busy_timeout_s` for other writers. Raises
-    StoreError with one clear line if the file cannot be used; such a file is left as it is.
+    Its tables are brought up to date. Waits at most `busy_timeout_s` for other writers. A database
+    that is up to date and cannot be written is opened for reading. Raises StoreError with one clear
+    line if the file cannot be used; such a file is left as it is.
     """
     path = path.absolute()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = _sqlite_engine(path, busy_timeout_s)
-        ensure_schema(engine, path)
+        engine = _sqlite_engine(URL.create("sqlite", database=str(path)), busy_timeout_s)
+        ensure_schema(engine, path, patience_s=busy_timeout_s)
     except (OSError, SQLAlchemyError) as error:
-        raise explain(error, path) from error
+        why = explain(error, path)
+        readable = _read_only_engine(path, busy_timeout_s) if is_unwritable(error) else None
+        if readable is None:
+            raise why from error
+        return Database(readable, path, inline=inline, unwritable=why)
     return Database(engine, path, inline=inline)
 
 
-def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
+def _read_only_engine(path: Path, busy_timeout_s: float) -> Engine | None:
+    """An engine that reads the existing, current database; None if there is no such."""
+    for options in _READ_ONLY:
+        url = URL.create("sqlite", database=path.as_uri(), query={**options, "uri": "true"})
+        engine = _sqlite_engine(url, busy_timeout_s)
+        try:
+            return engine if is_current(engine, path) else None
+        except SQLAlchemyError as error:
+            if not is_unwritable(error):
+                return None
+    return None
+
+
+def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        url,
         paramstyle="named",
         poolclass=NullPool,
         connect_args={

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -27,6 +29,16 @@ _CAUSES = {
     sqlite3.SQLITE_CORRUPT: ("it is damaged", _MOVE_AWAY),
     sqlite3.SQLITE_IOERR: ("the disk reports an error", "Check the disk it lies on."),
 }
+_FULL_ERRNOS = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_UNWRITABLE_ERRNOS = _FULL_ERRNOS | {errno.EROFS, errno.EACCES, errno.EPERM}
+_UNWRITABLE_CODES = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+}
+_LITTLE_SPACE_BYTES = 64 * 1024  # the shared memory beside a database takes half of it
 
 
 def explain(error: Exception, path: Path) -> StoreError:
@@ -34,14 +46,23 @@ def explain(error: Exception, path: Path) -> StoreError:
     if isinstance(error, StoreError):
         return error
     cause = error.orig if isinstance(error, DBAPIError) else error
+    if _is_full(cause, path):
+        return StoreError(f"the database {path} cannot be used: the disk is full", hint=_FREE_SPACE)
     if isinstance(cause, OSError):
         reason = cause.strerror or type(cause).__name__
         where = cause.filename or path
         return StoreError(f"the database {path} cannot be used: {where}: {reason}", hint=_ELSEWHERE)
-    code = getattr(cause, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else None
-    reason, hint = _CAUSES.get(primary or 0, (str(cause) or type(cause).__name__, _CHECK_RIGHTS))
+    unknown = (str(cause) or type(cause).__name__, _CHECK_RIGHTS)
+    reason, hint = _CAUSES.get(_code(cause) & 0xFF, unknown)
     return StoreError(f"the database {path} cannot be used: {reason}", hint=hint)
+
+
+def is_unwritable(error: Exception) -> bool:
+    """Whether the file may still be read: the disk, or the rights to it, only forbid writing."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, OSError):
+        return cause.errno in _UNWRITABLE_ERRNOS
+    return _code(cause) & 0xFF in _UNWRITABLE_CODES
 
 
 def newer(path: Path, revision: str) -> StoreError:
@@ -63,3 +84,23 @@ def damaged(path: Path, run_id: str) -> StoreError:
         f"the stored events of {run_id} in {path} are damaged or come from a newer UltrAI",
         hint="Other runs are not affected; `ultrai history` lists them.",
     )
+
+
+def _code(cause: BaseException | None) -> int:
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code if isinstance(code, int) else 0
+
+
+def _is_full(cause: BaseException | None, path: Path) -> bool:
+    if isinstance(cause, OSError):
+        return cause.errno in _FULL_ERRNOS
+    code = _code(cause)
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # a file of a few pages could not be made larger
+        return True
+    if code & 0xFF != sqlite3.SQLITE_IOERR:
+        return False
+    # SQLite does not say why the disk refused; the disk itself does.
+    try:
+        return shutil.disk_usage(path.parent).free < _LITTLE_SPACE_BYTES
+    except OSError:
+        return False

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ultrai.domain.errors import StoreError
+
+BUSY_TIMEOUT_S = 5.0
+_POLL_S = 0.02
+
 
 @contextmanager
-def exclusively(path: Path) -> Iterator[None]:
-    """Hold the lock file, waiting for whoever has it. The file stays behind. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def exclusively(database: Path, *, patience_s: float = BUSY_TIMEOUT_S) -> Iterator[None]:
+    """Hold the lock file beside the database, which stays behind.
+
+    Waits at most `patience_s` for whoever has it. Raises OSError, StoreError when that is over.
+    """
+    lock = database.with_name(f"{database.name}.lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        while not take(descriptor, wait=True):
-            pass
+        until = time.monotonic() + patience_s
+        while not take(descriptor, wait=False):
+            if time.monotonic() >= until:
+                message = f"another UltrAI is setting up the database {database}"
+                raise StoreError(message, hint="Try again in a moment, or end the other UltrAI.")
+            time.sleep(_POLL_S)
         yield
     finally:
         os.close(descriptor)

@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from ultrai.store.failures import foreign, newer
-from ultrai.store.locks import exclusively
+from ultrai.store.locks import BUSY_TIMEOUT_S, exclusively
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -24,12 +24,16 @@ REVISIONS = ("0001",)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def ensure_schema(engine: Engine, path: Path) -> None:
-    """Create or upgrade the tables where needed. Raises StoreError for a newer or foreign file."""
-    if _is_current(engine, path):
+def ensure_schema(engine: Engine, path: Path, *, patience_s: float = BUSY_TIMEOUT_S) -> None:
+    """Create or upgrade the tables where needed.
+
+    Raises StoreError for a newer or foreign file, and if another process is at it for longer than
+    `patience_s`.
+    """
+    if is_current(engine, path):
         return
-    with exclusively(path.with_name(f"{path.name}.lock")):
-        if _is_current(engine, path):  # somebody else did it meanwhile
+    with exclusively(path, patience_s=patience_s):
+        if is_current(engine, path):  # somebody else did it meanwhile
             return
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
@@ -40,7 +44,8 @@ def ensure_schema(engine: Engine, path: Path) -> None:
             connection.commit()
 
 
-def _is_current(engine: Engine, path: Path) -> bool:
+def is_current(engine: Engine, path: Path) -> bool:
+    """Whether the tables are those of this code. Raises StoreError for a newer or foreign file."""
     with engine.connect() as connection:
         try:
             rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()

@@ -6,7 +6,9 @@ somebody waits for a flush, then writes all that is due in one transaction. Delt
 a transaction every `DELTA_S` only. Flags say what waits; the thread clears them before it empties
 the queue, so what comes in between costs one idle round at worst and is never overlooked.
 
-When a transaction fails, whoever waits is told, its rows are kept, and they go with the next one.
+When a transaction fails, whoever waits is told, its rows are kept, and they go with the next one,
+which waits for other programs only for a moment unless somebody waits for it. `close` raises for
+Events that no flush spoke of, and for those only: Health may be forgotten.
 
 With `inline` there is no thread: every step runs where it is called. Under a virtual clock that is
 the only way, and what is written is the same.
@@ -80,6 +82,8 @@ class Writer:
         self._closing = False
         self._untold: StoreError | None = None
         self._failing = False
+        self._owes_word = False  # Events came since a flush last told how it went
+        self._told: set[str] = set()  # Runs that know that they are not stored
 
     def append(self, events: Sequence[Event]) -> None:
         """Queue Events; returns at once. After `close` it does nothing."""
@@ -120,7 +124,7 @@ class Writer:
     def close(self) -> None:
         """Write what is pending and end; idempotent.
 
-        Raises StoreError if it could not be written and no flush has said so.
+        Raises StoreError if Events could not be written and no flush has said so.
         """
         if not self._closing:
             self._closing = True
@@ -205,12 +209,15 @@ class Writer:
         everything = everything or bool(waiters)
         if everything:
             self._lazy_due = None
-        error = self._commit(everything=everything)
+        hasty = self._failing and (self._closing or not waiters)
+        error = self._commit(everything=everything, hasty=hasty)
         if error is not None and waiters:
             self._backlog.take_lost()  # they are told now; the next must not hear it again
+            self._told |= self._backlog.runs_under_way()
         for waiter in waiters:
             waiter.error = error or waiter.error
-        self._untold = None if waiters else error
+        if waiters:
+            self._untold, self._owes_word = None, False
         self._settle(waiters)
 
     def _drain(self) -> list[_Waiter]:
@@ -219,6 +226,7 @@ class Writer:
             item = self._queue.popleft()
             if isinstance(item, Event):
                 self._backlog.take_event(item)
+                self._owes_word = self._owes_word or item.run_id not in self._told
             elif isinstance(item, _Waiter):
                 if self._backlog.take_lost():
                     item.error = StoreError(
@@ -232,20 +240,25 @@ class Writer:
                 self._backlog.take_health(item)
         return waiters
 
-    def _commit(self, *, everything: bool) -> StoreError | None:
+    def _commit(self, *, everything: bool, hasty: bool) -> StoreError | None:
         batch = None
         try:
             batch = self._backlog.collect(everything=everything)
             if batch:
-                self._committer.commit(batch)
+                self._committer.commit(batch, hasty=hasty)
         except Exception as error:  # noqa: BLE001 - the thread must live and the waiters be told
             self._failing = True
+            explained = explain(error, self._path)
+            if self._owes_word and (batch is None or batch.has_events):
+                self._untold = explained
             if batch is None or isinstance(error, HopelessError):
                 self._backlog.abandon()
             else:
                 self._backlog.keep()
-            return explain(error, self._path)
+            return explained
         self._failing = False
+        self._untold = None
+        self._told.clear()
         self._backlog.written()
         return None
 

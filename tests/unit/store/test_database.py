@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from ultrai.domain.errors import StoreError
 from ultrai.store import schema
 from ultrai.store.database import open_database
+from ultrai.store.locks import exclusively
 from ultrai.store.statements import compile_statements
 from ultrai.store.tables import METADATA
 
@@ -143,10 +144,10 @@ def test_of_two_who_open_a_new_database_at_once_one_makes_the_tables(tmp_path, m
         assert second_waits.wait(60)
         upgrade(connection)
 
-    def noting_the_second(lock):
+    def noting_the_second(database, *, patience_s):
         if upgrading.is_set():
             second_waits.set()
-        return exclusively(lock)
+        return exclusively(database, patience_s=60)
 
     monkeypatch.setattr(schema, "_upgrade", upgrade_when_both_are_here)
     monkeypatch.setattr(schema, "exclusively", noting_the_second)
@@ -169,7 +170,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(schema, "_upgrade", upgrade_and_die)
-    with pytest.raises(StoreError, match="No space left"):
+    with pytest.raises(StoreError, match="the disk is full"):
         open_database(path)
     monkeypatch.undo()
 
@@ -177,4 +178,18 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT name FROM sqlite_master").all() == []
     engine.dispose()
+    open_database(path).close()
+
+
+def test_a_database_that_another_process_sets_up_is_not_waited_for_for_ever(tmp_path):
+    path = tmp_path / "ultrai.db"
+
+    with (
+        exclusively(path),
+        pytest.raises(StoreError, match="another UltrAI is setting up the database") as caught,
+    ):
+        open_database(path, busy_timeout_s=0)
+
+    assert str(path) in str(caught.value)
+    assert caught.value.hint
     open_database(path).close()

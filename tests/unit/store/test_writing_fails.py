@@ -12,6 +12,8 @@ from tests.unit.store.stories import Teller, whole_run
 
 from ultrai.domain.errors import StoreError
 from ultrai.domain.event import EventType
+from ultrai.policy.health import ModelHealth
+from ultrai.store import committer as committing
 from ultrai.store.database import open_database
 from ultrai.store.history import SqlHistory
 from ultrai.store.writer import Writer
@@ -66,6 +68,89 @@ def test_a_full_disk_nobody_was_told_of_is_told_when_the_database_is_closed(path
     with pytest.raises(StoreError, match="the disk is full"):
         database.close()
     database.close()  # once is enough
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_what_a_flush_has_told_is_not_told_again_by_close_nor_is_lost_health(path, inline):
+    other = sqlite3.connect(path, isolation_level=None)
+
+    async def work():
+        database = open_database(path, inline=inline, busy_timeout_s=0.01)
+        history = SqlHistory(database)
+        events = whole_run("run_1")
+        other.execute("BEGIN IMMEDIATE")
+        history.append(events[:-1])
+        with pytest.raises(StoreError, match="locked"):
+            await history.flush()
+        history.append(events[-1:])  # was on its way when the Run was told
+        database.writer.remember({"maker/m0": ModelHealth()})
+        database.close()
+
+    try:
+        asyncio.run(work())
+    finally:
+        other.close()
+
+
+def test_health_that_cannot_be_written_is_forgotten_quietly(path):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    database = open_database(path, busy_timeout_s=0.01)
+    database.writer.remember({"maker/m0": ModelHealth()})
+    database.close()
+    other.close()
+
+
+def test_another_run_that_nobody_was_told_of_is_told_by_close(path):
+    other = sqlite3.connect(path, isolation_level=None)
+
+    async def work():
+        database = open_database(path, busy_timeout_s=0.01)
+        history = SqlHistory(database)
+        other.execute("BEGIN IMMEDIATE")
+        history.append(whole_run("run_1"))
+        with pytest.raises(StoreError, match="locked"):
+            await history.flush()
+        history.append(whole_run("run_2"))
+        with pytest.raises(StoreError, match="locked"):
+            database.close()
+
+    try:
+        asyncio.run(work())
+    finally:
+        other.close()
+
+
+def test_after_a_failure_only_whoever_waits_makes_a_commit_patient(path, monkeypatch):
+    monkeypatch.setattr(committing, "HASTE_MS", 3)
+    waits = []
+    write = committing.Committer._write
+
+    def noting(self, connection, batch):
+        cursor = connection.cursor()
+        waits.append(cursor.execute("PRAGMA busy_timeout").fetchone()[0])
+        cursor.close()
+        write(self, connection, batch)
+
+    monkeypatch.setattr(committing.Committer, "_write", noting)
+    other = sqlite3.connect(path, isolation_level=None)
+
+    async def work():
+        database = open_database(path, inline=True, busy_timeout_s=0.01)
+        history = SqlHistory(database)
+        other.execute("BEGIN IMMEDIATE")
+        history.append(whole_run("run_1"))
+        for _ in range(2):
+            with pytest.raises(StoreError, match="locked"):
+                await history.flush()
+        database.close()
+
+    try:
+        asyncio.run(work())
+    finally:
+        other.close()
+    assert waits[0] == 10
+    assert waits[-2:] == [10, 3]
 
 
 def test_a_database_locked_for_too_long_is_told_and_used_again_when_it_is_free(path):
@@ -153,7 +238,7 @@ class StuckCommitter:
         self.may_end = threading.Event()
         self.batches = []
 
-    def commit(self, batch):
+    def commit(self, batch, *, hasty=False):
         self.began.set()
         assert self.may_end.wait(60)
         self.batches.append(batch)
