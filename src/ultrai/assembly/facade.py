@@ -61,7 +61,8 @@ class UltrAI:
         return self._house.default_cocktail
 
     async def __aenter__(self) -> Self:
-        """Nothing is opened until it is needed."""
+        """Nothing is opened until it is needed. One that was closed may be entered anew."""
+        self._closed = False
         return self
 
     async def __aexit__(
@@ -72,6 +73,7 @@ class UltrAI:
     ) -> None:
         """Cancel what runs, settle it, commit it, close everything."""
         self._closed = True
+        self._opened = self._store = None
         await self._stack.__aexit__(kind, error, trace)
 
     async def ask(
