@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from ultrai.domain.attempt import PriceCap
@@ -49,7 +49,6 @@ class RunOrder:
     find_model: Callable[[str], Model | None]
     streaming: bool = True
     resumed_from: str | None = None
-    facts: Mapping[str, object] | None = None
 
 
 class Run:
@@ -165,7 +164,6 @@ class Run:
             "query": order.query.to_dict(),
             "deadline_s": limits.deadline_s,
             "quorum": limits.quorum,
-            **(order.facts or {}),
         }
         if order.resumed_from is not None:
             facts["resumed_from"] = order.resumed_from

@@ -17,7 +17,6 @@ class Witness:
         "_slot",
         "first_token_s",
         "generation_id",
-        "head_seen",
     )
 
     def __init__(self, feed: Feed, slot: int, *, attempt: int) -> None:
@@ -26,11 +25,9 @@ class Witness:
         self._attempt = attempt
         self.first_token_s: float | None = None
         self.generation_id: str | None = None
-        self.head_seen = False
 
     def head_arrived(self, generation_id: str | None) -> None:
         """A 200 is here."""
-        self.head_seen = True
         self.generation_id = generation_id
 
     def delta_arrived(self, text: str, reasoning: str) -> None:

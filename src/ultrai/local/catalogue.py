@@ -37,7 +37,6 @@ class LocalListing:
     price_usd: Decimal
     supported_parameters: frozenset[str]
     tokenizer: str
-    description: str
 
 
 def local_listings() -> tuple[LocalListing, ...]:
@@ -54,5 +53,4 @@ def _listing(model: LocalModel) -> LocalListing:
         price_usd=Decimal(0),
         supported_parameters=SUPPORTED_PARAMETERS,
         tokenizer=model.tokenizer,
-        description=f"{model.label} on this machine; {model.licence}",
     )
