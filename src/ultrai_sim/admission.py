@@ -11,13 +11,14 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import PROVIDERS, Model
-from ultrai_sim.speech import count_tokens
+from ultrai_sim.question import Question, read_question
 from ultrai_sim.world import SEEN, World
 
 if TYPE_CHECKING:
@@ -52,14 +53,18 @@ PARAMETERS_CHECKED = frozenset(
 
 @dataclass(slots=True)
 class Order:
-    """An admitted chat request. ``max_tokens`` None: not given, so the model's own limit holds."""
+    """An admitted chat request. ``max_tokens`` None: not given, so the model's own limit holds.
+
+    ``likeness`` is the same for requests with the same body.
+    """
 
     key: str
     authorization: str
     asked: Model
     model: Model
     provider: str
-    prompt: str
+    question: Question
+    likeness: bytes
     prompt_tokens: int
     max_tokens: int | None
     stream: bool
@@ -94,7 +99,8 @@ async def take_order(request: web.Request, world: World) -> Order:
     """Check a chat request from its header to the free tier; counts it as an attempt."""
     seen = request[SEEN]
     key = authenticate(request, world)
-    body = _read(await request.read())
+    raw = await request.read()
+    body = _read(raw)
     seen.body = body
     messages = body.get("messages") or _legacy(body)
     if not isinstance(messages, list) or not messages:
@@ -104,10 +110,11 @@ async def take_order(request: web.Request, world: World) -> Order:
     seen.attempt = world.book.count(asked.id)
     if asked.is_free:
         world.money.free_tier.admit(world.clock())
-    prompt = "\n".join(_texts(messages))
-    drawn = world.draw_id(asked.id, prompt)
+    likeness = blake2b(raw, digest_size=16).digest()
+    drawn = world.draw_id(asked.id, likeness)
     created = int(world.clock())
     model = world.listing.concrete(asked, drawn[0])
+    question = read_question(body, messages, supported=model.parameters)
     thinks, hides = _reasoning(body, model)
     return Order(
         key=key,
@@ -115,8 +122,9 @@ async def take_order(request: web.Request, world: World) -> Order:
         asked=asked,
         model=model,
         provider=model.provider,
-        prompt=prompt,
-        prompt_tokens=count_tokens(prompt, len(messages)),
+        question=question,
+        likeness=likeness,
+        prompt_tokens=question.count(model.family),
         max_tokens=_max_tokens(body),
         stream=seen.stream,
         thinks=thinks,
@@ -158,18 +166,6 @@ def _find_model(body: Mapping[str, Any], world: World) -> Model:
     if ":batch" in model.id:
         raise refusals.refuse(400, f"{wanted} is only available through the batch API")
     return model
-
-
-def _texts(messages: list[Any]) -> list[str]:
-    texts: list[str] = []
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, str):
-            texts.append(content)
-        elif isinstance(content, list):
-            parts = (part.get("text") for part in content if isinstance(part, dict))
-            texts.extend(part for part in parts if isinstance(part, str))
-    return texts
 
 
 def _max_tokens(body: Mapping[str, Any]) -> int | None:

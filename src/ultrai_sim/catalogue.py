@@ -15,6 +15,8 @@ from difflib import get_close_matches
 from importlib import resources
 from typing import Any
 
+from ultrai_sim.tokens import family_of
+
 BUILT_IN = ("today", "report-2025")
 VIRTUAL_SUFFIXES = frozenset({"nitro", "floor", "exacto", "online"})
 
@@ -97,6 +99,11 @@ class Model:
     def must_reason(self) -> bool:
         """Whether asking it not to think is an error."""
         return bool((self.reasoning or {}).get("mandatory"))
+
+    @property
+    def family(self) -> str:
+        """The tokenizer family that counts its tokens."""
+        return family_of(self.tokenizer, self.id)
 
     @property
     def provider(self) -> str:

@@ -19,7 +19,7 @@ from ultrai_sim.breaking import STREAM_FAULTS
 from ultrai_sim.faults import Fault
 from ultrai_sim.schedule import Latency, Reply, Send, Step, Wait, play
 from ultrai_sim.settlement import FULL, Ending, settle
-from ultrai_sim.speech import Answer, compose, cut, draw, split_pieces
+from ultrai_sim.speech import Answer, Voice, compose, cut, draw
 from ultrai_sim.tampering import (
     ANSWER_FAULTS,
     REFUSAL_FAULTS,
@@ -28,6 +28,7 @@ from ultrai_sim.tampering import (
     Script,
     delay,
 )
+from ultrai_sim.tokens import NORMALISED, count, split
 from ultrai_sim.wire import (
     COMMENT,
     DONE,
@@ -87,10 +88,10 @@ def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
 
 
 def _rendered(world: World, order: Order) -> Rendered:
-    """The answer as it is without faults, composed once per model, prompt and limit."""
-    key = (order.model.id, order.prompt, order.max_tokens, order.thinks, order.hides_thoughts)
+    """The answer as it is without faults, composed once per body, model and provider."""
+    key = (order.model.id, order.provider, order.likeness)
     known = world.rendered.get(key)
-    if known is not None and known.usage["prompt_tokens"] == order.prompt_tokens:
+    if known is not None:
         return known
     style = _style(world)
     return world.remember(key, _render(_compose(world, order), order, style=style))
@@ -98,12 +99,14 @@ def _rendered(world: World, order: Order) -> Rendered:
 
 def _compose(world: World, order: Order) -> Answer:
     limit = None if order.max_tokens is None else order.ceiling
-    source = draw(world.seed, order.model.id, order.prompt)
+    family, question = order.model.family, order.question
+    source = draw(world.seed, order.model.id, question.prompt)
     said = world.says.get(order.asked.id, world.says.get("*"))
     if said is not None:
-        answer = cut(Answer(split_pieces(said)), limit)
+        answer = cut(Answer(split(said, family)), limit)
     else:
-        answer = compose(order.prompt, source=source, limit=limit, reasons=order.thinks)
+        voice = Voice(family, reasons=order.thinks)
+        answer = compose(question, source=source, limit=limit, voice=voice)
     return replace(answer, hides_thoughts=order.hides_thoughts)
 
 
@@ -111,7 +114,8 @@ def _render(answer: Answer, order: Order, *, style: Style) -> Rendered:
     cost = charge(order.model, prompt_tokens=order.prompt_tokens, completion_tokens=answer.tokens)
     usage = usage_of(answer, prompt_tokens=order.prompt_tokens, cost=cost)
     frames = render_frames(answer, usage, style=style)
-    return Rendered(answer, cost, usage, frames, [frame.tail for frame in frames])
+    normalised = (order.question.count(NORMALISED), count(answer.said, NORMALISED))
+    return Rendered(answer, cost, usage, frames, [frame.tail for frame in frames], normalised)
 
 
 def _style(world: World) -> Style:

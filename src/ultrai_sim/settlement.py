@@ -33,7 +33,7 @@ def settle(
     world: World, order: Order, *, rendered: Rendered, delivered: int | None, ending: Ending
 ) -> None:
     """Bill a request; ``delivered`` tokens went out, None where all did."""
-    answer, cost = rendered.answer, rendered.charge
+    answer, cost, said = rendered.answer, rendered.charge, rendered.normalised
     tokens = answer.tokens
     billed = ending.billed
     if delivered is not None and order.stream and PROVIDERS.get(order.provider, ("", False))[1]:
@@ -61,6 +61,7 @@ def settle(
             finish_reason=answer.finish_reason if whole else None,
             native_finish_reason=answer.native_finish_reason if whole else None,
             reasoning_tokens=min(len(answer.thoughts), tokens),
+            normalised=(said[0], round(said[1] * tokens / max(answer.tokens, 1))),
             streamed=order.stream,
             created_at=order.created,
             elapsed_s=max(now - order.created, 0.0),
@@ -99,8 +100,8 @@ def generation_body(generation: Generation) -> dict[str, Any]:
             "native_finish_reason": generation.native_finish_reason,
             "latency": elapsed_ms,
             "generation_time": elapsed_ms,
-            "tokens_prompt": line.prompt_tokens,
-            "tokens_completion": line.completion_tokens,
+            "tokens_prompt": generation.normalised[0],
+            "tokens_completion": generation.normalised[1],
             "native_tokens_prompt": line.prompt_tokens,
             "native_tokens_completion": line.completion_tokens,
             "native_tokens_reasoning": generation.reasoning_tokens,

@@ -1,7 +1,7 @@
 """What the simulated models say: made-up prose, the same for the same prompt, model and seed.
 
-One piece of text is one token. Text keeps some non-ASCII letters on purpose, so that a client which
-splits UTF-8 in the wrong place is caught.
+One piece of text is one token of the model's family. Text keeps some non-ASCII letters on
+purpose, so that a client which splits UTF-8 in the wrong place is caught.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 
-WORD = re.compile(r"\s*\S+|\s+\Z")
+from ultrai_sim.question import Question
+from ultrai_sim.tokens import split
+
 TOPIC = re.compile(r"[^\W\d_]{4,}")
 COMMON = re.compile(
     "about|after|again|also|answer|because|been|explain|from|have|into|like|more|please|simple|"
@@ -19,8 +21,6 @@ COMMON = re.compile(
     "write|your",
     re.IGNORECASE,
 )
-CHARS_PER_TOKEN = 4
-TOKENS_PER_MESSAGE = 4
 
 OPENINGS = (
     "In short, {a} comes down to how {b} behaves.",
@@ -83,19 +83,23 @@ class Answer:
         return "".join(self.thoughts) if self.thoughts and not self.hides_thoughts else None
 
     @property
+    def said(self) -> str:
+        """All that was generated: thoughts, text and calls."""
+        calls = (call.name + call.arguments for call in self.tool_calls)
+        return "".join([*self.thoughts, *self.pieces, *calls])
+
+    @property
     def tokens(self) -> int:
         """Completion tokens, reasoning included."""
         return len(self.pieces) + len(self.thoughts) + 8 * len(self.tool_calls)
 
 
-def count_tokens(text: str, messages: int) -> int:
-    """Prompt tokens, as this simulator's models count them."""
-    return -(-len(text) // CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE * messages
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What a model's answers depend on, beside the question: how it counts, whether it thinks."""
 
-
-def split_pieces(text: str) -> tuple[str, ...]:
-    """A text as tokens."""
-    return tuple(WORD.findall(text))
+    family: str
+    reasons: bool
 
 
 def draw(*parts: object) -> Random:
@@ -104,21 +108,23 @@ def draw(*parts: object) -> Random:
     return Random(int.from_bytes(digest.digest()))
 
 
-def compose(prompt: str, *, source: Random, limit: int | None, reasons: bool) -> Answer:
+def compose(question: Question, *, source: Random, limit: int | None, voice: Voice) -> Answer:
     """Some paragraphs about the prompt's words, cut at ``limit`` tokens.
 
     A model that reasons thinks first, on the same budget: a small limit leaves it no text at all.
     """
-    words = [word for word in TOPIC.findall(prompt) if not COMMON.fullmatch(word)] or ["that"]
-    thought = (
-        _tell(THOUGHTS, 2 + source.randrange(4), words=words, source=source) if reasons else ""
-    )
+    found = TOPIC.findall(question.prompt)
+    words = [word for word in found if not COMMON.fullmatch(word)] or ["that"]
+    thought = ""
+    if voice.reasons:
+        thought = _tell(THOUGHTS, 2 + source.randrange(4), words=words, source=source)
     told = [
         _tell(OPENINGS, 1, words=words, source=source),
         _tell(MIDDLES, 3 + source.randrange(8), words=words, source=source),
         _tell(CLOSINGS, 1, words=words, source=source),
     ]
-    return cut(Answer(split_pieces(" ".join(told)), split_pieces(thought)), limit)
+    family = voice.family
+    return cut(Answer(split(" ".join(told), family), split(thought, family)), limit)
 
 
 def cut(answer: Answer, limit: int | None) -> Answer:

@@ -66,13 +66,17 @@ SEEN = web.RequestKey("seen", SeenRequest)
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer in all its forms but the envelope."""
+    """An answer in all its forms but the envelope.
+
+    ``normalised`` are its tokens, prompt and completion, as one tokenizer for all models counts.
+    """
 
     answer: Answer
     charge: Charge
     usage: Mapping[str, Any]
     frames: Sequence[Frame]
     tails: Sequence[bytes]
+    normalised: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Generation:
     finish_reason: str | None
     native_finish_reason: str | None
     reasoning_tokens: int
+    normalised: tuple[int, int]
     streamed: bool
     created_at: float
     elapsed_s: float
@@ -175,13 +180,13 @@ class World:
             if seen.path.endswith("/chat/completions") and model_id in (None, seen.model)
         ]
 
-    def draw_id(self, model_id: str, prompt: str) -> bytes:
+    def draw_id(self, model_id: str, likeness: bytes) -> bytes:
         """15 bytes that no other request of this world gets, whatever else is going on."""
         self.asked[model_id] += 1
         digest = blake2b(
             f"{self.seed} {self.epoch} {self.asked[model_id]}".encode(), digest_size=15
         )
-        digest.update(f"{model_id}\x1f{prompt}".encode("utf-8", "replace"))
+        digest.update(model_id.encode("utf-8", "replace") + likeness)
         return digest.digest()
 
     def see(self, seen: SeenRequest) -> None:

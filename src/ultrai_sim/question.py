@@ -1,0 +1,226 @@
+"""What a chat request says: its texts, its media and its wishes about the answer.
+
+Reading is lenient, as OpenRouter is: what has the wrong type is passed over, and a wish that the
+model does not support is dropped (`routing` refuses instead where `require_parameters` asks so).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from ultrai_sim.tokens import FAMILIES, count
+
+MOST_STOPS = 4
+MOST_TOP_LOGPROBS = 20
+AUDIO_BYTES_PER_TOKEN = 500
+VIDEO_BYTES_PER_TOKEN = 400
+FILE_BYTES_PER_PAGE = 50_000
+TOKENS_OF_A_LINK = 2_000
+TOKENS_PER_TOOL = 8
+IMAGE_AT_LOW_DETAIL = 85
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call; ``parameters`` is a JSON schema."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What comes beside the text: images, pages, and the tokens of sound and film."""
+
+    images: int = 0
+    small_images: int = 0
+    pages: int = 0
+    audio_tokens: int = 0
+    video_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A chat request, read. ``prompt`` is all its text, ``asked`` what the user said last.
+
+    ``results`` are what tools answered since then. ``choice`` is ``none``, ``auto``, ``required``
+    or the one function's name after a colon. ``shape`` is the schema that the answer has to
+    satisfy, ``{}`` for any JSON object, None for text. ``top_logprobs`` None: none were asked for.
+    """
+
+    prompt: str
+    asked: str
+    messages: int
+    results: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    choice: str = "auto"
+    parallel: bool = True
+    tools_text: str = ""
+    shape: Mapping[str, Any] | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    top_logprobs: int | None = None
+    searches: bool = False
+    media: Media = Media()
+
+    def count(self, family: str) -> int:
+        """The prompt's tokens as models of this family count them, media included."""
+        terms, media = FAMILIES[family], self.media
+        total = count(self.prompt, family) + terms.per_message * self.messages + terms.per_request
+        if self.tools_text:
+            total += count(self.tools_text, family) + TOKENS_PER_TOOL * len(self.tools)
+        total += media.images * terms.image + media.pages * terms.page
+        total += media.small_images * min(terms.image, IMAGE_AT_LOW_DETAIL)
+        return max(total + media.audio_tokens + media.video_tokens, 1)
+
+
+def read_question(
+    body: Mapping[str, Any], messages: Sequence[Any], *, supported: Collection[str]
+) -> Question:
+    """The question of a chat request's body; ``supported`` are the model's parameters."""
+    said = [message for message in messages if isinstance(message, Mapping)]
+    texts = [_text_of(message) for message in said]
+    last = max((n for n, message in enumerate(said) if message.get("role") == "user"), default=-1)
+    wishes = {name: body[name] for name in body if name in supported}
+    tools = _tools(wishes.get("tools"))
+    logprobs = wishes.get("logprobs") is True
+    return Question(
+        prompt="\n".join(filter(None, texts)),
+        asked=texts[last] if texts else "",
+        messages=len(messages),
+        results=tuple(
+            text
+            for message, text in zip(said[last + 1 :], texts[last + 1 :], strict=True)
+            if message.get("role") == "tool"
+        ),
+        tools=tools,
+        choice=_choice(wishes.get("tool_choice")),
+        parallel=body.get("parallel_tool_calls") is not False,
+        tools_text=msgspec.json.encode(wishes["tools"]).decode() if tools else "",
+        shape=_shape(wishes.get("response_format")),
+        stop=_stop(wishes.get("stop")),
+        seed=wishes["seed"] if isinstance(wishes.get("seed"), int) else None,
+        top_logprobs=_top(wishes.get("top_logprobs")) if logprobs else None,
+        searches=_searches(body),
+        media=_media(said),
+    )
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    texts = [content] if isinstance(content, str) else list(_parts(content, "text"))
+    for call in _mappings(message.get("tool_calls")):
+        function = call.get("function")
+        if isinstance(function, Mapping):
+            texts += [str(function.get(name, "")) for name in ("name", "arguments")]
+    return "\n".join(texts)
+
+
+def _parts(content: Any, kind: str) -> Iterable[str]:
+    values = (part.get(kind) for part in _mappings(content))
+    return (value for value in values if isinstance(value, str))
+
+
+def _mappings(value: Any) -> Iterable[Mapping[str, Any]]:
+    rows = value if isinstance(value, list) else ()
+    return (row for row in rows if isinstance(row, Mapping))
+
+
+def _tools(value: Any) -> tuple[Tool, ...]:
+    tools = []
+    for row in _mappings(value):
+        function = row.get("function")
+        if isinstance(function, Mapping) and isinstance(function.get("name"), str):
+            parameters = function.get("parameters")
+            tools.append(
+                Tool(function["name"], parameters if isinstance(parameters, Mapping) else {})
+            )
+    return tuple(tools)
+
+
+def _choice(value: Any) -> str:
+    if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
+        return f":{value['function'].get('name')}"
+    return value if value in ("none", "required") else "auto"
+
+
+def _shape(value: Any) -> Mapping[str, Any] | None:
+    if not isinstance(value, Mapping):
+        return None
+    if value.get("type") == "json_object":
+        return {}
+    described = value.get("json_schema")
+    schema = described.get("schema") if isinstance(described, Mapping) else None
+    return schema if value.get("type") == "json_schema" and isinstance(schema, Mapping) else None
+
+
+def _stop(value: Any) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(text for text in texts if isinstance(text, str) and text)[:MOST_STOPS]
+
+
+def _top(value: Any) -> int:
+    return min(max(value, 0), MOST_TOP_LOGPROBS) if isinstance(value, int) else 0
+
+
+def _searches(body: Mapping[str, Any]) -> bool:
+    """Whether the web is searched: by suffix, plugin or server tool."""
+    plugins = (row for row in _mappings(body.get("plugins")) if row.get("enabled") is not False)
+    return (
+        ":online" in str(body.get("model", ""))
+        or any(row.get("id") == "web" for row in plugins)
+        or any(row.get("type") == "openrouter:web_search" for row in _mappings(body.get("tools")))
+    )
+
+
+def _media(messages: Sequence[Mapping[str, Any]]) -> Media:
+    """What the parts that are not text amount to."""
+    media = Media()
+    for message in messages:
+        for part in _mappings(message.get("content")):
+            kind = str(part.get("type"))
+            held = part.get(kind)
+            if isinstance(held, Mapping) and kind in MEDIA_KINDS:
+                media = MEDIA_KINDS[kind](media, held)
+    return media
+
+
+def _with_image(media: Media, held: Mapping[str, Any]) -> Media:
+    if held.get("detail") == "low":
+        return replace(media, small_images=media.small_images + 1)
+    return replace(media, images=media.images + 1)
+
+
+def _with_file(media: Media, held: Mapping[str, Any]) -> Media:
+    pages = _share(held.get("file_data"), FILE_BYTES_PER_PAGE, unknown=1)
+    return replace(media, pages=media.pages + pages)
+
+
+def _with_audio(media: Media, held: Mapping[str, Any]) -> Media:
+    tokens = _share(held.get("data"), AUDIO_BYTES_PER_TOKEN, unknown=TOKENS_OF_A_LINK)
+    return replace(media, audio_tokens=media.audio_tokens + tokens)
+
+
+def _with_video(media: Media, held: Mapping[str, Any]) -> Media:
+    tokens = _share(held.get("url"), VIDEO_BYTES_PER_TOKEN, unknown=TOKENS_OF_A_LINK)
+    return replace(media, video_tokens=media.video_tokens + tokens)
+
+
+MEDIA_KINDS: Mapping[str, Callable[[Media, Mapping[str, Any]], Media]] = {
+    "image_url": _with_image,
+    "file": _with_file,
+    "input_audio": _with_audio,
+    "video_url": _with_video,
+    "input_video": _with_video,
+}
+
+
+def _share(data: Any, unit: int, *, unknown: int) -> int:
+    """How many units the bytes behind base64 text amount to; ``unknown`` where there is a link."""
+    if not isinstance(data, str) or data.startswith(("http:", "https:")):
+        return unknown
+    return 1 + len(data.rpartition(",")[2]) * 3 // 4 // unit
