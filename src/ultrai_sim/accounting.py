@@ -46,16 +46,17 @@ class KeyTerms:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The cost of one answer: exact, and as the wire's doubles."""
+    """The cost of one answer: exact, and as the wire's doubles. ``extra`` is what tools cost."""
 
     exact: Decimal
     prompt: float
     completion: float
+    extra: float = 0.0
 
     @property
     def total(self) -> float:
         """What `usage.cost` says."""
-        return self.prompt + self.completion
+        return self.prompt + self.completion + self.extra
 
 
 @dataclass(slots=True)
@@ -99,13 +100,16 @@ def rates(model: Model, prompt_tokens: int) -> tuple[Decimal, Decimal, Decimal]:
     return prompt, completion, request
 
 
-def charge(model: Model, *, prompt_tokens: int, completion_tokens: int) -> Charge:
-    """What an answer of so many tokens costs."""
+def charge(
+    model: Model, *, prompt_tokens: int, completion_tokens: int, extra: Decimal = Decimal(0)
+) -> Charge:
+    """What an answer of so many tokens costs, with ``extra`` for tools that it used."""
     prompt, completion, request = rates(model, prompt_tokens)
     return Charge(
-        exact=prompt * prompt_tokens + completion * completion_tokens + request,
+        exact=prompt * prompt_tokens + completion * completion_tokens + request + extra,
         prompt=float(prompt) * prompt_tokens + float(request),
         completion=float(completion) * completion_tokens,
+        extra=float(extra),
     )
 
 

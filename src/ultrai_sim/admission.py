@@ -19,6 +19,7 @@ import msgspec
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import PROVIDERS, Model
 from ultrai_sim.question import Question, read_question
+from ultrai_sim.thinking import Thinking, read_thinking
 from ultrai_sim.world import SEEN, World
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ class Order:
     prompt_tokens: int
     max_tokens: int | None
     stream: bool
-    thinks: bool
-    hides_thoughts: bool
+    thinking: Thinking
     attempt: int
     generation_id: str
     created: int
@@ -115,7 +115,6 @@ async def take_order(request: web.Request, world: World) -> Order:
     created = int(world.clock())
     model = world.listing.concrete(asked, drawn[0])
     question = read_question(body, messages, supported=model.parameters)
-    thinks, hides = _reasoning(body, model)
     return Order(
         key=key,
         authorization=request.headers["Authorization"],
@@ -127,8 +126,7 @@ async def take_order(request: web.Request, world: World) -> Order:
         prompt_tokens=question.count(model.family),
         max_tokens=_max_tokens(body),
         stream=seen.stream,
-        thinks=thinks,
-        hides_thoughts=hides,
+        thinking=read_thinking(body, model),
         attempt=seen.attempt,
         generation_id=f"gen-{created}-{b64encode(drawn, b'aZ').decode()}",
         created=created,
@@ -175,21 +173,6 @@ def _max_tokens(body: Mapping[str, Any]) -> int | None:
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise refusals.refuse(400, "max_tokens: Number must be greater than or equal to 1")
     return limit
-
-
-def _reasoning(body: Mapping[str, Any], model: Model) -> tuple[bool, bool]:
-    """Whether the model thinks, and whether it keeps its thoughts to itself."""
-    asked = body.get("reasoning")
-    wish: Mapping[str, Any] = asked if isinstance(asked, dict) else {}
-    effort = wish.get("effort", body.get("reasoning_effort"))
-    hides = wish.get("exclude") is True or body.get("include_reasoning") is False
-    if wish.get("enabled") is False or effort == "none":
-        if model.must_reason:
-            text = "Reasoning is mandatory for this endpoint and cannot be disabled."
-            raise refusals.refuse(400, text)
-        return False, hides
-    wanted = bool(effort or wish) or body.get("include_reasoning") is True
-    return model.reasons or (wanted and model.reasoning is not None), hides
 
 
 def _check_window(order: Order) -> None:

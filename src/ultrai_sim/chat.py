@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 from aiohttp import web
 
 from ultrai_sim.accounting import charge
 from ultrai_sim.admission import Order, route, take_order
 from ultrai_sim.breaking import STREAM_FAULTS
+from ultrai_sim.composing import Speaker, compose
 from ultrai_sim.faults import Fault
+from ultrai_sim.manners import fingerprint_of, tier_of
 from ultrai_sim.schedule import Latency, Reply, Send, Step, Wait, play
+from ultrai_sim.searching import price_of_search, searches_natively
 from ultrai_sim.settlement import FULL, Ending, settle
-from ultrai_sim.speech import Answer, Voice, compose, cut, draw
+from ultrai_sim.speech import Answer
 from ultrai_sim.tampering import (
     ANSWER_FAULTS,
     REFUSAL_FAULTS,
@@ -28,7 +32,8 @@ from ultrai_sim.tampering import (
     Script,
     delay,
 )
-from ultrai_sim.tokens import NORMALISED, count, split
+from ultrai_sim.tokens import NORMALISED, count
+from ultrai_sim.usage import Intake, usage_of
 from ultrai_sim.wire import (
     COMMENT,
     DONE,
@@ -37,7 +42,6 @@ from ultrai_sim.wire import (
     Style,
     render_body,
     render_frames,
-    usage_of,
 )
 from ultrai_sim.world import SEEN, Rendered, SeenRequest, World
 
@@ -78,7 +82,7 @@ def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
         body = COMMENT * world.comments + head.join([b"", *rendered.tails]) + DONE
         response = web.Response(body=body, headers=STREAM_HEADERS)
     else:
-        body = render_body(envelope, rendered.answer, usage=rendered.usage)
+        body = envelope.opening() + rendered.body
         response = web.Response(body=body, headers=JSON_HEADERS)
     response.headers["X-Generation-Id"] = order.generation_id
     response.enable_chunked_encoding()
@@ -93,33 +97,69 @@ def _rendered(world: World, order: Order) -> Rendered:
     known = world.rendered.get(key)
     if known is not None:
         return known
-    style = _style(world)
+    style = _style(world, order)
     return world.remember(key, _render(_compose(world, order), order, style=style))
 
 
 def _compose(world: World, order: Order) -> Answer:
-    limit = None if order.max_tokens is None else order.ceiling
-    family, question = order.model.family, order.question
-    source = draw(world.seed, order.model.id, question.prompt)
-    said = world.says.get(order.asked.id, world.says.get("*"))
-    if said is not None:
-        answer = cut(Answer(split(said, family)), limit)
-    else:
-        voice = Voice(family, reasons=order.thinks)
-        answer = compose(question, source=source, limit=limit, voice=voice)
-    return replace(answer, hides_thoughts=order.hides_thoughts)
+    model = order.model
+    speaker = Speaker(
+        model_id=model.id,
+        provider=order.provider,
+        family=model.family,
+        seed=world.seed,
+        limit=None if order.max_tokens is None else order.ceiling,
+        thinking=order.thinking,
+        searches_natively=searches_natively(model.pricing),
+        script=world.says.get(order.asked.id, world.says.get("*")),
+    )
+    return compose(order.question, speaker)
 
 
-def _render(answer: Answer, order: Order, *, style: Style) -> Rendered:
-    cost = charge(order.model, prompt_tokens=order.prompt_tokens, completion_tokens=answer.tokens)
-    usage = usage_of(answer, prompt_tokens=order.prompt_tokens, cost=cost)
-    frames = render_frames(answer, usage, style=style)
-    normalised = (order.question.count(NORMALISED), count(answer.said, NORMALISED))
-    return Rendered(answer, cost, usage, frames, [frame.tail for frame in frames], normalised)
+def _render(answer: Answer, order: Order, *, style: Style, error: Any = None) -> Rendered:
+    """An answer in the form in which it is sent; ``error`` goes into a body's choice."""
+    question, pricing = order.question, order.model.pricing
+    cost = charge(
+        order.model,
+        prompt_tokens=order.prompt_tokens,
+        completion_tokens=answer.tokens,
+        extra=price_of_search(pricing) if question.searches else Decimal(0),
+    )
+    search = "native" if searches_natively(pricing) else "orchestrated"
+    intake = Intake(
+        order.prompt_tokens,
+        audio=question.media.audio_tokens,
+        video=question.media.video_tokens,
+        search=search if question.searches else None,
+    )
+    usage = usage_of(answer, intake, cost=cost)
+    frames = render_frames(answer, usage, style=style) if order.stream else ()
+    body = b"" if order.stream else render_body(answer, usage, style=style, error=error)
+    return Rendered(
+        answer,
+        cost,
+        usage,
+        frames,
+        tails=[frame.tail for frame in frames],
+        body=body,
+        normalised=_normalised(answer, order),
+    )
 
 
-def _style(world: World) -> Style:
-    return Style(world.usage_dialect, max(world.tokens_per_frame, 1))
+def _normalised(answer: Answer, order: Order) -> tuple[int, int]:
+    """The tokens of prompt and completion as one tokenizer for all models counts them."""
+    if order.model.family == NORMALISED:
+        return order.prompt_tokens, answer.tokens
+    return order.question.count(NORMALISED), count(answer.said, NORMALISED)
+
+
+def _style(world: World, order: Order) -> Style:
+    return Style(
+        world.usage_dialect,
+        max(world.tokens_per_frame, 1),
+        fingerprint=fingerprint_of(order.provider, order.model.id),
+        tier=tier_of(order.provider),
+    )
 
 
 def _envelope(order: Order) -> Envelope:
@@ -131,7 +171,7 @@ async def _perform(
 ) -> web.StreamResponse:
     draft = _draft(world, order, faults=faults)
     await _refuse(world, order, faults=faults)
-    rendered = _render(draft.answer, order, style=draft.style)
+    rendered = _render(draft.answer, order, style=draft.style, error=draft.choice_error)
     script = _script(world, order, draft=draft, rendered=rendered)
     for fault in faults:
         if fault.kind in STREAM_FAULTS:
@@ -158,7 +198,7 @@ async def _perform(
 def _draft(world: World, order: Order, *, faults: Sequence[Fault]) -> Draft:
     draft = Draft(
         answer=_rendered(world, order).answer,
-        style=_style(world),
+        style=_style(world, order),
         latency=world.latency,
         max_tokens=order.ceiling,
         stream=order.stream,
@@ -196,7 +236,6 @@ def _script(world: World, order: Order, *, draft: Draft, rendered: Rendered) -> 
     headers = dict(STREAM_HEADERS if order.stream else JSON_HEADERS)
     headers["X-Generation-Id"] = order.generation_id
     reply = Reply((), headers)
-    usage = rendered.usage if draft.style.with_usage else {}
     if order.stream:
         reply.head_s = latency.head_s
         steps += _stream_steps(head, rendered.frames, latency=latency, comments=world.comments)
@@ -204,7 +243,7 @@ def _script(world: World, order: Order, *, draft: Draft, rendered: Rendered) -> 
         reply.head_s = (
             latency.head_s + latency.first_token_s + latency.per_token_s * max(tokens - 1, 0)
         )
-        body = render_body(_envelope(order), rendered.answer, usage=usage, error=draft.choice_error)
+        body = _envelope(order).opening() + rendered.body
         middle = len(body) // 2
         steps += [Send(body[:middle]), Send(body[middle:], tokens)]
     return Script(reply, steps, head, order.stream, rendered.usage)

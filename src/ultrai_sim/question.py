@@ -21,6 +21,8 @@ VIDEO_BYTES_PER_TOKEN = 400
 FILE_BYTES_PER_PAGE = 50_000
 TOKENS_OF_A_LINK = 2_000
 TOKENS_PER_TOOL = 8
+TOKENS_OF_RESULTS = 1_500
+"""What the pages found by a search of the web add to the prompt."""
 IMAGE_AT_LOW_DETAIL = 85
 
 
@@ -47,7 +49,8 @@ class Media:
 class Question:
     """A chat request, read. ``prompt`` is all its text, ``asked`` what the user said last.
 
-    ``results`` are what tools answered since then. ``choice`` is ``none``, ``auto``, ``required``
+    ``earlier`` before that; ``instructions`` are the system's. ``results`` are what tools answered
+    since the user spoke. ``choice`` is ``none``, ``auto``, ``required``
     or the one function's name after a colon. ``shape`` is the schema that the answer has to
     satisfy, ``{}`` for any JSON object, None for text. ``top_logprobs`` None: none were asked for.
     """
@@ -55,6 +58,8 @@ class Question:
     prompt: str
     asked: str
     messages: int
+    earlier: str = ""
+    instructions: str = ""
     results: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     choice: str = "auto"
@@ -75,6 +80,7 @@ class Question:
             total += count(self.tools_text, family) + TOKENS_PER_TOOL * len(self.tools)
         total += media.images * terms.image + media.pages * terms.page
         total += media.small_images * min(terms.image, IMAGE_AT_LOW_DETAIL)
+        total += TOKENS_OF_RESULTS if self.searches else 0
         return max(total + media.audio_tokens + media.video_tokens, 1)
 
 
@@ -84,7 +90,8 @@ def read_question(
     """The question of a chat request's body; ``supported`` are the model's parameters."""
     said = [message for message in messages if isinstance(message, Mapping)]
     texts = [_text_of(message) for message in said]
-    last = max((n for n, message in enumerate(said) if message.get("role") == "user"), default=-1)
+    by_user = [n for n, message in enumerate(said) if message.get("role") == "user"]
+    last = by_user[-1] if by_user else len(said) - 1
     wishes = {name: body[name] for name in body if name in supported}
     tools = _tools(wishes.get("tools"))
     logprobs = wishes.get("logprobs") is True
@@ -92,11 +99,9 @@ def read_question(
         prompt="\n".join(filter(None, texts)),
         asked=texts[last] if texts else "",
         messages=len(messages),
-        results=tuple(
-            text
-            for message, text in zip(said[last + 1 :], texts[last + 1 :], strict=True)
-            if message.get("role") == "tool"
-        ),
+        earlier=texts[by_user[-2]] if len(by_user) > 1 else "",
+        instructions="\n".join(_told_by(said, texts, roles=("system", "developer"))),
+        results=tuple(_told_by(said[last + 1 :], texts[last + 1 :], roles=("tool",))),
         tools=tools,
         choice=_choice(wishes.get("tool_choice")),
         parallel=body.get("parallel_tool_calls") is not False,
@@ -108,6 +113,14 @@ def read_question(
         searches=_searches(body),
         media=_media(said),
     )
+
+
+def _told_by(
+    messages: Sequence[Mapping[str, Any]], texts: Sequence[str], *, roles: Collection[str]
+) -> list[str]:
+    return [
+        text for message, text in zip(messages, texts, strict=True) if message.get("role") in roles
+    ]
 
 
 def _text_of(message: Mapping[str, Any]) -> str:

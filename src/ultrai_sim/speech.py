@@ -1,68 +1,63 @@
-"""What the simulated models say: made-up prose, the same for the same prompt, model and seed.
+"""What one generation yields, piece by piece, before it is put on the wire.
 
-One piece of text is one token of the model's family. Text keeps some non-ASCII letters on
-purpose, so that a client which splits UTF-8 in the wrong place is caught.
+One piece of text is one token of the model's family, so what a stream has delivered and what is
+billed are counted in the same coin.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from random import Random
 
-from ultrai_sim.question import Question
-from ultrai_sim.tokens import split
+from ultrai_sim.manners import PLAIN, Manner
 
-TOPIC = re.compile(r"[^\W\d_]{4,}")
-COMMON = re.compile(
-    "about|after|again|also|answer|because|been|explain|from|have|into|like|more|please|simple|"
-    "some|tell|terms|that|their|them|then|there|these|they|this|what|when|where|which|with|would|"
-    "write|your",
-    re.IGNORECASE,
-)
-
-OPENINGS = (
-    "In short, {a} comes down to how {b} behaves.",
-    "Think of {a} as a café where {b} is always on the menu.",
-    "There are two ways to look at {a} — one of them starts with {b}.",
-    "The honest answer about {a} is: it depends on {b}.",
-)
-MIDDLES = (
-    "First, {a} changes as soon as {b} is measured.",
-    "Most people meet {a} through {b}, and that is a good place to start.",
-    "A naïve view of {a} misses why {b} matters.",
-    "- **{b}** sets the limit; everything else follows.",
-    "For example, when {b} doubles, {a} hardly moves (about 5 %).",
-    "However, nobody has shown that {a} and {b} are independent.",
-    "“Keep {a} small” is the usual advice, and it is sound.",
-    "Compare the two: {a} is cheap and slow, {b} is dear and quick ✓.",
-)
-CLOSINGS = (
-    "So if you remember one thing, let it be {b}.",
-    "That is why {a} is worth the trouble.",
-    "\n\nIn sum: {a} first, {b} second.",
-)
-THOUGHTS = (
-    "The user asks about {a}.",
-    "I should mention {b} before anything else.",
-    "Is {a} really the point? Probably.",
-    "Let me keep it short and check {b} once more.",
-)
+TOKENS_OF_A_CALL = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call that the model asks for; ``arguments`` is JSON text."""
+    """A call that the model asks for; ``arguments`` is JSON text, ``fragments`` its tokens.
+
+    ``naming`` is what the call costs beside its arguments.
+    """
 
     id: str
     name: str
     arguments: str
+    fragments: tuple[str, ...] = ()
+    naming: int = TOKENS_OF_A_CALL
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The arguments token by token."""
+        return self.fragments or ((self.arguments,) if self.arguments else ())
+
+    @property
+    def tokens(self) -> int:
+        """Completion tokens, the naming included."""
+        return self.naming + len(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A page that an answer rests on; ``start`` and ``end`` are places in its text."""
+
+    url: str
+    title: str
+    content: str
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one generation yields, piece by piece, before it is put on the wire."""
+    """Thoughts, then text, then calls. ``summary`` is shown in the place of hidden thoughts.
+
+    ``seal`` is the signature or the encrypted copy of the thoughts. ``rivals`` is how many other
+    tokens are named beside each one, None where no probabilities were asked for.
+    """
 
     pieces: tuple[str, ...] = ()
     thoughts: tuple[str, ...] = ()
@@ -71,6 +66,11 @@ class Answer:
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     hides_thoughts: bool = False
+    summary: tuple[str, ...] | None = None
+    seal: str = ""
+    manner: Manner = PLAIN
+    citations: tuple[Citation, ...] = ()
+    rivals: int | None = None
 
     @property
     def text(self) -> str:
@@ -78,9 +78,16 @@ class Answer:
         return "".join(self.pieces)
 
     @property
+    def shown(self) -> tuple[str, ...]:
+        """The thoughts that the client gets to see."""
+        if self.hides_thoughts or not self.thoughts:
+            return ()
+        return self.thoughts if self.summary is None else self.summary
+
+    @property
     def reasoning(self) -> str | None:
-        """The whole reasoning, None where there was none or it is hidden."""
-        return "".join(self.thoughts) if self.thoughts and not self.hides_thoughts else None
+        """The reasoning that is shown, None where there is none."""
+        return "".join(self.shown) or None
 
     @property
     def said(self) -> str:
@@ -91,15 +98,7 @@ class Answer:
     @property
     def tokens(self) -> int:
         """Completion tokens, reasoning included."""
-        return len(self.pieces) + len(self.thoughts) + 8 * len(self.tool_calls)
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """What a model's answers depend on, beside the question: how it counts, whether it thinks."""
-
-    family: str
-    reasons: bool
+        return len(self.pieces) + len(self.thoughts) + sum(call.tokens for call in self.tool_calls)
 
 
 def draw(*parts: object) -> Random:
@@ -108,36 +107,31 @@ def draw(*parts: object) -> Random:
     return Random(int.from_bytes(digest.digest()))
 
 
-def compose(question: Question, *, source: Random, limit: int | None, voice: Voice) -> Answer:
-    """Some paragraphs about the prompt's words, cut at ``limit`` tokens.
-
-    A model that reasons thinks first, on the same budget: a small limit leaves it no text at all.
-    """
-    found = TOPIC.findall(question.prompt)
-    words = [word for word in found if not COMMON.fullmatch(word)] or ["that"]
-    thought = ""
-    if voice.reasons:
-        thought = _tell(THOUGHTS, 2 + source.randrange(4), words=words, source=source)
-    told = [
-        _tell(OPENINGS, 1, words=words, source=source),
-        _tell(MIDDLES, 3 + source.randrange(8), words=words, source=source),
-        _tell(CLOSINGS, 1, words=words, source=source),
-    ]
-    family = voice.family
-    return cut(Answer(split(" ".join(told), family), split(thought, family)), limit)
-
-
 def cut(answer: Answer, limit: int | None) -> Answer:
     """The answer as far as ``limit`` tokens go; finish reason ``length`` where that is not all."""
-    if limit is None or len(answer.pieces) + len(answer.thoughts) <= limit:
+    if limit is None or answer.tokens <= limit:
         return answer
     thoughts = answer.thoughts[:limit]
-    pieces = answer.pieces[: limit - len(thoughts)]
-    return Answer(pieces, thoughts, "length", "length")
-
-
-def _tell(patterns: tuple[str, ...], count: int, *, words: list[str], source: Random) -> str:
-    return " ".join(
-        source.choice(patterns).format(a=source.choice(words), b=source.choice(words))
-        for _ in range(count)
+    left = limit - len(thoughts)
+    pieces = answer.pieces[:left]
+    left -= len(pieces)
+    return replace(
+        answer,
+        pieces=pieces,
+        thoughts=thoughts,
+        tool_calls=tuple(_cut_calls(answer.tool_calls, left)),
+        finish_reason="length",
+        native_finish_reason="length",
     )
+
+
+def _cut_calls(calls: Iterable[ToolCall], left: int) -> Iterator[ToolCall]:
+    """The calls as far as so many tokens go, the last one perhaps with broken arguments."""
+    for call in calls:
+        if not left:
+            return
+        naming = min(call.naming, left)
+        fragments = call.pieces[: left - naming]
+        made = replace(call, naming=naming, fragments=fragments, arguments="".join(fragments))
+        left -= made.tokens
+        yield made

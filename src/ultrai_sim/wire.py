@@ -1,20 +1,20 @@
 """Answers as bytes: the body of a plain answer, the frames of a stream.
 
 Key order, repeated ``role`` and ``content`` in every delta and the usage frame's three dialects
-are those of recorded traffic. A frame is kept without its envelope (id, time, model, provider), so
-that a rendered answer can be sent again under another id by one ``bytes.join``.
+are those of recorded traffic. Bodies and frames are kept without their envelope (id, time, model,
+provider), so that a rendered answer can be sent again under another id by one ``bytes.join``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
-from ultrai_sim.accounting import Charge, js_number
-from ultrai_sim.speech import Answer
+from ultrai_sim.reasoning_wire import details_of, reasoning_deltas
+from ultrai_sim.speech import Answer, Citation, ToolCall
 
 UsageDialect = Literal["a", "b", "c"]
 """How the usage frame looks: a (to 2025-12) one choice, finish_reason null; b (2026-03) no choice;
@@ -36,10 +36,20 @@ class Envelope:
 
     def head(self) -> bytes:
         """A frame up to where its own part begins."""
-        return b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,' % (
+        return b"data: " + self._opening(b"chat.completion.chunk")
+
+    def opening(self) -> bytes:
+        """A body up to where its own part begins."""
+        return self._opening(b"chat.completion")
+
+    def _opening(self, kind: bytes) -> bytes:
+        return b'{"id":%b,"object":"%b","created":%d,"model":%b,"provider":%b,' % (
             encode(self.id),
+            kind,
             self.created,
-        ) + b'"model":%b,"provider":%b,' % (encode(self.model), encode(self.provider))
+            encode(self.model),
+            encode(self.provider),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +62,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How an answer is put into frames."""
+    """How an answer is put into frames or a body, and which of its provider's marks it bears."""
 
     usage_dialect: UsageDialect = "c"
     tokens_per_frame: int = 3
     with_usage: bool = True
     finish_twice: bool = False
-
-
-def usage_of(answer: Answer, *, prompt_tokens: int, cost: Charge) -> dict[str, Any]:
-    """The ``usage`` object."""
-    completion = answer.tokens
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion,
-        "total_tokens": prompt_tokens + completion,
-        "cost": _number(cost.total),
-        "is_byok": False,
-        "prompt_tokens_details": {
-            "cached_tokens": 0,
-            "cache_write_tokens": 0,
-            "audio_tokens": 0,
-            "video_tokens": 0,
-        },
-        "cost_details": {
-            "upstream_inference_cost": _number(cost.total),
-            "upstream_inference_prompt_cost": _number(cost.prompt),
-            "upstream_inference_completions_cost": _number(cost.completion),
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": len(answer.thoughts),
-            "image_tokens": 0,
-            "audio_tokens": 0,
-        },
-    }
+    fingerprint: str | None = None
+    tier: str | None = None
 
 
 def render_frames(answer: Answer, usage: Mapping[str, Any], *, style: Style) -> list[Frame]:
@@ -95,110 +79,149 @@ def render_frames(answer: Answer, usage: Mapping[str, Any], *, style: Style) -> 
         "finish_reason": answer.finish_reason,
         "native_finish_reason": answer.native_finish_reason,
     }
-    frames.append(choice_frame({}, finish))
+    delta = {"reasoning": None} if answer.shown else {}
+    marks = {"system_fingerprint": style.fingerprint} if style.fingerprint else {}
+    frames.append(choice_frame(delta, finish, before=marks))
     if style.finish_twice:
-        frames.append(choice_frame({}, finish))
+        frames.append(frames[-1])
     if style.with_usage:
-        frames.append(_usage_frame(usage, finish, dialect=style.usage_dialect))
+        frames.append(_usage_frame(usage, finish, style=style))
     return frames
 
 
 def choice_frame(
     delta: Mapping[str, Any],
-    finish: Mapping[str, str | None] | None = None,
+    finish: Mapping[str, Any] | None = None,
     *,
+    before: Mapping[str, Any] | None = None,
     beside: Mapping[str, Any] | None = None,
     tokens: int = 0,
 ) -> Frame:
-    """A frame of one choice; ``beside`` is put after it, at the top level."""
+    """A frame of one choice, with what stands before and behind it at the top level.
+
+    ``finish`` is what the choice holds beside its delta.
+    """
     choice = {
         "index": 0,
         "delta": {"content": "", "role": "assistant", **delta},
         **(finish or {"finish_reason": None, "native_finish_reason": None}),
     }
-    return Frame(encode({"choices": [choice], **(beside or {})})[1:] + b"\n\n", tokens)
+    whole = {**(before or {}), "choices": [choice], **(beside or {})}
+    return Frame(encode(whole)[1:] + b"\n\n", tokens)
 
 
 def render_body(
-    envelope: Envelope, answer: Answer, *, usage: Mapping[str, Any], error: Any = None
+    answer: Answer, usage: Mapping[str, Any], *, style: Style, error: Any = None
 ) -> bytes:
-    """The body of an answer that is not streamed; ``error`` goes into its choice."""
+    """The body of an answer that is not streamed, from behind its envelope's opening on.
+
+    ``error`` goes into its choice.
+    """
+    choice = {
+        "index": 0,
+        "logprobs": None if answer.rivals is None else logprobs_of(answer.pieces, answer.rivals),
+        "finish_reason": "error" if error else answer.finish_reason,
+        "native_finish_reason": "error" if error else answer.native_finish_reason,
+        "message": _message(answer),
+    }
+    if error:
+        choice["error"] = error
+    body = {
+        "system_fingerprint": style.fingerprint,
+        "service_tier": style.tier,
+        "choices": [choice],
+    }
+    return encode(body | {"usage": usage} if style.with_usage else body)[1:]
+
+
+def logprobs_of(pieces: Sequence[str], rivals: int) -> dict[str, Any]:
+    """Made-up log probabilities of text: likely tokens, each with so many less likely ones."""
+    return {"content": [_probable(piece, rivals) for piece in pieces], "refusal": None}
+
+
+def _message(answer: Answer) -> dict[str, Any]:
     message: dict[str, Any] = {
         "role": "assistant",
         "content": answer.text if answer.pieces or answer.tool_calls else None,
         "refusal": answer.refusal,
         "reasoning": answer.reasoning,
     }
-    if answer.reasoning:
-        message["reasoning_details"] = [_detail(answer.reasoning)]
     if answer.tool_calls:
-        message["tool_calls"] = _tool_calls(answer)
-    choice = {
-        "index": 0,
-        "logprobs": None,
-        "finish_reason": "error" if error else answer.finish_reason,
-        "native_finish_reason": "error" if error else answer.native_finish_reason,
-        "message": message,
-    }
-    if error:
-        choice["error"] = error
-    body = {
-        "id": envelope.id,
-        "object": "chat.completion",
-        "created": envelope.created,
-        "model": envelope.model,
-        "provider": envelope.provider,
-        "system_fingerprint": None,
-        "service_tier": "default",
-        "choices": [choice],
-    }
-    return encode(body | {"usage": usage} if usage else body)
+        message["tool_calls"] = [
+            {"type": "function", "index": index, "id": call.id}
+            | {"function": {"name": call.name, "arguments": call.arguments}}
+            for index, call in enumerate(answer.tool_calls)
+        ]
+    if answer.shown:
+        message["reasoning_details"] = details_of(answer)
+    if answer.citations:
+        message["annotations"] = [_annotation(citation) for citation in answer.citations]
+    return message
 
 
 def _content_frames(answer: Answer, size: int) -> Iterator[Frame]:
-    if not answer.hides_thoughts:
-        for start in range(0, len(answer.thoughts), size):
-            part = answer.thoughts[start : start + size]
-            text = "".join(part)
-            delta = {"reasoning": text, "reasoning_details": [_detail(text)]}
-            yield choice_frame(delta, tokens=len(part))
+    for delta, tokens in reasoning_deltas(answer, size):
+        yield choice_frame(delta, tokens=tokens)
+    # Excerpts come before the text they are for, places in a text after it.
+    cited = [choice_frame({"annotations": [_annotation(one)]}) for one in answer.citations]
+    first = bool(answer.citations and answer.citations[0].content)
+    yield from cited if first else ()
+    # Thoughts that nobody sees are paid with the first words.
+    unseen = 0 if answer.shown else len(answer.thoughts)
     for start in range(0, len(answer.pieces), size):
         part = answer.pieces[start : start + size]
-        yield choice_frame({"content": "".join(part)}, tokens=len(part))
+        finish = None
+        if answer.rivals is not None:
+            odds = logprobs_of(part, answer.rivals)
+            finish = {"finish_reason": None, "native_finish_reason": None, "logprobs": odds}
+        yield choice_frame({"content": "".join(part)}, finish, tokens=len(part) + unseen)
+        unseen = 0
     if answer.refusal is not None:
         yield choice_frame({"refusal": answer.refusal}, tokens=1)
-    for call in _tool_calls(answer):
-        # The name comes with the first fragment only; arguments arrive in pieces.
-        function, index = call["function"], call["index"]
-        first = {**call, "function": {"name": function["name"], "arguments": ""}}
-        yield choice_frame({"tool_calls": [first]}, tokens=4)
-        later = {"index": index, "function": {"arguments": function["arguments"]}}
-        yield choice_frame({"tool_calls": [later]}, tokens=4)
+    for index, call in enumerate(answer.tool_calls):
+        yield from _call_frames(index, call, size=size)
+    yield from () if first else cited
+
+
+def _call_frames(index: int, call: ToolCall, *, size: int) -> Iterator[Frame]:
+    """A call in fragments: the name comes with the first only, arguments arrive in pieces."""
+    head = {"index": index, "id": call.id, "type": "function"}
+    first = {**head, "function": {"name": call.name, "arguments": ""}}
+    yield choice_frame({"tool_calls": [first]}, tokens=call.naming)
+    for start in range(0, len(call.pieces), size):
+        part = call.pieces[start : start + size]
+        later = {"index": index, "function": {"arguments": "".join(part)}}
+        yield choice_frame({"tool_calls": [later]}, tokens=len(part))
 
 
 def _usage_frame(
-    usage: Mapping[str, Any], finish: Mapping[str, str | None], *, dialect: UsageDialect
+    usage: Mapping[str, Any], finish: Mapping[str, str | None], *, style: Style
 ) -> Frame:
-    if dialect == "b":
+    if style.usage_dialect == "b":
         return Frame(encode({"choices": [], "usage": usage})[1:] + b"\n\n")
-    return choice_frame({}, finish if dialect == "c" else None, beside={"usage": usage})
+    if style.usage_dialect == "a":
+        return choice_frame({}, beside={"usage": usage})
+    return choice_frame({}, finish, before={"service_tier": style.tier}, beside={"usage": usage})
 
 
-def _tool_calls(answer: Answer) -> list[dict[str, Any]]:
-    return [
-        {
-            "index": index,
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for index, call in enumerate(answer.tool_calls)
-    ]
+def _annotation(citation: Citation) -> dict[str, Any]:
+    cited: dict[str, Any] = {
+        "url": citation.url,
+        "title": citation.title,
+        "start_index": citation.start,
+        "end_index": citation.end,
+    }
+    if citation.content:
+        cited["content"] = citation.content
+    return {"type": "url_citation", "url_citation": cited}
 
 
-def _detail(text: str) -> dict[str, Any]:
-    return {"type": "reasoning.text", "text": text, "format": "unknown", "index": 0}
+def _probable(piece: str, rivals: int) -> dict[str, Any]:
+    # Any number will do that is the same for the same token and looks like a probability's.
+    odds = sum(map(ord, piece)) % 97 / 100
+    told = [_token(piece, -odds), *(_token(f"{piece}{n}", -odds - n) for n in range(1, rivals))]
+    return {**_token(piece, -odds), "top_logprobs": told[:rivals]}
 
 
-def _number(value: float) -> msgspec.Raw:
-    return msgspec.Raw(js_number(value).encode())
+def _token(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "bytes": list(text.encode("utf-8", "replace")), "logprob": logprob}

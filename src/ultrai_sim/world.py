@@ -66,7 +66,7 @@ SEEN = web.RequestKey("seen", SeenRequest)
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer in all its forms but the envelope.
+    """An answer without its envelope: frames where it is streamed, else a body.
 
     ``normalised`` are its tokens, prompt and completion, as one tokenizer for all models counts.
     """
@@ -76,6 +76,7 @@ class Rendered:
     usage: Mapping[str, Any]
     frames: Sequence[Frame]
     tails: Sequence[bytes]
+    body: bytes
     normalised: tuple[int, int]
 
 

@@ -1,0 +1,76 @@
+"""The ``usage`` object: tokens, what they cost and how, as it is printed on the wire.
+
+Two dialects are real. A plain answer, and one whose provider searched by itself, names ``is_byok``
+and tells costs before completion details; where OpenRouter ran a tool for the model it is the other
+way round, and the tool's own price is in ``cost`` but not in what the upstream got.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ultrai_sim.accounting import Charge, js_number
+from ultrai_sim.speech import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The prompt as it is billed: all its tokens, and how many of them are of which kind.
+
+    ``search``: ``native`` or ``orchestrated`` where the web was searched.
+    """
+
+    tokens: int
+    cached: int = 0
+    written: int = 0
+    audio: int = 0
+    video: int = 0
+    search: str | None = None
+
+
+def usage_of(answer: Answer, intake: Intake, *, cost: Charge) -> dict[str, Any]:
+    """The ``usage`` object."""
+    orchestrated = intake.search == "orchestrated"
+    upstream = cost.prompt + cost.completion if orchestrated else cost.total
+    costs = {
+        "upstream_inference_cost": _number(upstream),
+        "upstream_inference_prompt_cost": _number(cost.prompt),
+        "upstream_inference_completions_cost": _number(cost.completion),
+    }
+    completion = {
+        "reasoning_tokens": len(answer.thoughts),
+        "image_tokens": 0,
+        "audio_tokens": 0,
+    }
+    usage: dict[str, Any] = {
+        "prompt_tokens": intake.tokens,
+        "completion_tokens": answer.tokens,
+        "total_tokens": intake.tokens + answer.tokens,
+        "cost": _number(cost.total),
+    }
+    prompt = {
+        "cached_tokens": intake.cached,
+        "cache_write_tokens": intake.written,
+        "audio_tokens": intake.audio,
+        "video_tokens": intake.video,
+    }
+    if orchestrated:
+        usage["prompt_tokens_details"] = prompt
+        usage["completion_tokens_details"] = completion
+        usage["cost_details"] = costs
+    else:
+        usage["is_byok"] = False
+        usage["prompt_tokens_details"] = prompt
+        usage["cost_details"] = costs
+        usage["completion_tokens_details"] = completion
+    if intake.search:
+        tools = {"tool_calls_requested": 1, "tool_calls_executed": 1} if orchestrated else {}
+        usage["server_tool_use_details"] = {"web_search_requests": 1, **tools}
+    return usage
+
+
+def _number(value: float) -> msgspec.Raw:
+    return msgspec.Raw(js_number(value).encode())
