@@ -100,7 +100,7 @@ async def take_order(request: web.Request, world: World) -> Order:
     seen = request[SEEN]
     key = authenticate(request, world)
     raw = await request.read()
-    body = _read(raw)
+    body = read_body(raw)
     seen.body = body
     messages = body.get("messages") or _legacy(body)
     if not isinstance(messages, list) or not messages:
@@ -139,7 +139,8 @@ def route(order: Order, body: Mapping[str, Any]) -> None:
     _check_window(order)
 
 
-def _read(raw: bytes) -> dict[str, Any]:
+def read_body(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a request; 400 where there is none."""
     try:
         body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -16,6 +16,8 @@ from aiohttp import web
 from ultrai_sim import chat, refusals
 from ultrai_sim.admission import authenticate
 from ultrai_sim.catalogue import Model
+from ultrai_sim.embedders import embedders_body
+from ultrai_sim.embeddings import embed
 from ultrai_sim.faults import FaultError, read_fault
 from ultrai_sim.listing import endpoints_body, model_row, providers_body
 from ultrai_sim.refusals import Refusal
@@ -42,6 +44,8 @@ def make_app(world: World) -> web.Application:
     app[WORLD] = world
     router = app.router
     router.add_post(f"{PREFIX}/chat/completions", _chat)
+    router.add_post(f"{PREFIX}/embeddings", _embed)
+    router.add_get(f"{PREFIX}/embeddings/models", _embedders)
     router.add_get(f"{PREFIX}/models", _models)
     router.add_get(f"{PREFIX}/models/user", _user_models)
     router.add_get(f"{PREFIX}/models/count", _count)
@@ -123,6 +127,14 @@ def _json(value: Any, **headers: str) -> web.Response:
 
 async def _chat(request: web.Request) -> web.StreamResponse:
     return await chat.complete(request, request.app[WORLD])
+
+
+async def _embed(request: web.Request) -> web.StreamResponse:
+    return await embed(request, request.app[WORLD])
+
+
+async def _embedders(_: web.Request) -> web.StreamResponse:
+    return _json(embedders_body(), Cache_Control=CACHED_LISTING)
 
 
 async def _models(request: web.Request) -> web.StreamResponse:

@@ -91,7 +91,7 @@ def generation_body(generation: Generation) -> dict[str, Any]:
             "created_at": iso(generation.created_at),
             "model": generation.model,
             "provider_name": generation.provider,
-            "api_type": "completions",
+            "api_type": generation.api_type,
             "origin": "",
             "streamed": generation.streamed,
             "cancelled": line.cancelled,

@@ -95,6 +95,7 @@ class Generation:
     created_at: float
     elapsed_s: float
     available_at: float
+    api_type: str = "completions"
 
 
 @dataclass
