@@ -291,9 +291,9 @@ THINGS = (
 )
 # One of these is in every question that has a form of its own; it is quicker to look for.
 HINT = _like(
-    r"\d{1,9} ?[-+*/×÷x] ?\d|\b\d{1,3}[- ]\w|top \d|list of|no\b|word|sentence|brief|concise|short"
-    rf"|\b(?:{'|'.join(NUMBERS)})\b|{LANGUAGES}|function|code|script|class|program|query|regex"
-    r"|snippet|method|haiku|poem|essay|article|detail|depth|thorough|report|story"
+    r"\b(?:\d{1,9} ?[-+*/×÷x] ?\d|\d{1,3}[- ]\w|top \d|list of|no\b|word|sentence|brief|concise"
+    rf"|short|(?:{'|'.join(NUMBERS)})\b|{LANGUAGES}|function|code|script|class|program|query|regex"
+    r"|snippet|method|haiku|poem|essay|article|in de|detail|thorough|report|story)"
     r"|\A\W*\w{2,7}\W*\Z"
 )
 # The first that the question matches is the form of its answer.

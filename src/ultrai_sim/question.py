@@ -6,7 +6,7 @@ model does not support is dropped (`routing` refuses instead where `require_para
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,9 @@ class Media:
     video_tokens: int = 0
 
 
+NO_MEDIA = Media()
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A chat request, read. ``prompt`` is all its text, ``asked`` what the user said last.
@@ -70,7 +73,7 @@ class Question:
     seed: int | None = None
     top_logprobs: int | None = None
     searches: bool = False
-    media: Media = Media()
+    media: Media = NO_MEDIA
 
     def count(self, family: str) -> int:
         """The prompt's tokens as models of this family count them, media included."""
@@ -88,87 +91,82 @@ def read_question(
     body: Mapping[str, Any], messages: Sequence[Any], *, supported: Collection[str]
 ) -> Question:
     """The question of a chat request's body; ``supported`` are the model's parameters."""
-    said = [message for message in messages if isinstance(message, Mapping)]
+    said = [message for message in messages if isinstance(message, dict)]
     texts = [_text_of(message) for message in said]
-    by_user = [n for n, message in enumerate(said) if message.get("role") == "user"]
+    roles = [message.get("role") for message in said]
+    by_user = [n for n, role in enumerate(roles) if role == "user"]
     last = by_user[-1] if by_user else len(said) - 1
-    wishes = {name: body[name] for name in body if name in supported}
-    tools = _tools(wishes.get("tools"))
-    logprobs = wishes.get("logprobs") is True
+
+    def wish(name: str) -> Any:
+        return body.get(name) if name in supported else None
+
+    tools, seed = _tools(wish("tools")), wish("seed")
     return Question(
-        prompt="\n".join(filter(None, texts)),
+        prompt=texts[0] if len(texts) == 1 else "\n".join(filter(None, texts)),
         asked=texts[last] if texts else "",
         messages=len(messages),
         earlier=texts[by_user[-2]] if len(by_user) > 1 else "",
-        instructions="\n".join(_told_by(said, texts, roles=("system", "developer"))),
-        results=tuple(_told_by(said[last + 1 :], texts[last + 1 :], roles=("tool",))),
+        instructions="\n".join(_told_by(roles, texts, wanted=("system", "developer"))),
+        results=tuple(_told_by(roles[last + 1 :], texts[last + 1 :], wanted=("tool",))),
         tools=tools,
-        choice=_choice(wishes.get("tool_choice")),
+        choice=_choice(wish("tool_choice")),
         parallel=body.get("parallel_tool_calls") is not False,
-        tools_text=msgspec.json.encode(wishes["tools"]).decode() if tools else "",
-        shape=_shape(wishes.get("response_format")),
-        stop=_stop(wishes.get("stop")),
-        seed=wishes["seed"] if isinstance(wishes.get("seed"), int) else None,
-        top_logprobs=_top(wishes.get("top_logprobs")) if logprobs else None,
+        tools_text=msgspec.json.encode(body["tools"]).decode() if tools else "",
+        shape=_shape(wish("response_format")),
+        stop=_stop(wish("stop")),
+        seed=seed if isinstance(seed, int) else None,
+        top_logprobs=_top(wish("top_logprobs")) if wish("logprobs") is True else None,
         searches=_searches(body),
         media=_media(said),
     )
 
 
-def _told_by(
-    messages: Sequence[Mapping[str, Any]], texts: Sequence[str], *, roles: Collection[str]
-) -> list[str]:
-    return [
-        text for message, text in zip(messages, texts, strict=True) if message.get("role") in roles
-    ]
+def _told_by(roles: list[Any], texts: list[str], *, wanted: Collection[str]) -> list[str]:
+    return [text for role, text in zip(roles, texts, strict=True) if role in wanted]
 
 
 def _text_of(message: Mapping[str, Any]) -> str:
     content = message.get("content")
-    texts = [content] if isinstance(content, str) else list(_parts(content, "text"))
-    for call in _mappings(message.get("tool_calls")):
+    if isinstance(content, str) and "tool_calls" not in message:
+        return content
+    texts = [content] if isinstance(content, str) else []
+    texts += [part["text"] for part in _rows(content) if isinstance(part.get("text"), str)]
+    for call in _rows(message.get("tool_calls")):
         function = call.get("function")
-        if isinstance(function, Mapping):
+        if isinstance(function, dict):
             texts += [str(function.get(name, "")) for name in ("name", "arguments")]
     return "\n".join(texts)
 
 
-def _parts(content: Any, kind: str) -> Iterable[str]:
-    values = (part.get(kind) for part in _mappings(content))
-    return (value for value in values if isinstance(value, str))
-
-
-def _mappings(value: Any) -> Iterable[Mapping[str, Any]]:
-    rows = value if isinstance(value, list) else ()
-    return (row for row in rows if isinstance(row, Mapping))
+def _rows(value: Any) -> list[dict[str, Any]]:
+    """The objects of an array, none for what is no array."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def _tools(value: Any) -> tuple[Tool, ...]:
     tools = []
-    for row in _mappings(value):
+    for row in _rows(value):
         function = row.get("function")
-        if isinstance(function, Mapping) and isinstance(function.get("name"), str):
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
             parameters = function.get("parameters")
-            tools.append(
-                Tool(function["name"], parameters if isinstance(parameters, Mapping) else {})
-            )
+            tools.append(Tool(function["name"], parameters if isinstance(parameters, dict) else {}))
     return tuple(tools)
 
 
 def _choice(value: Any) -> str:
-    if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
+    if isinstance(value, dict) and isinstance(value.get("function"), dict):
         return f":{value['function'].get('name')}"
     return value if value in ("none", "required") else "auto"
 
 
 def _shape(value: Any) -> Mapping[str, Any] | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     if value.get("type") == "json_object":
         return {}
     described = value.get("json_schema")
-    schema = described.get("schema") if isinstance(described, Mapping) else None
-    return schema if value.get("type") == "json_schema" and isinstance(schema, Mapping) else None
+    schema = described.get("schema") if isinstance(described, dict) else None
+    return schema if value.get("type") == "json_schema" and isinstance(schema, dict) else None
 
 
 def _stop(value: Any) -> tuple[str, ...]:
@@ -182,22 +180,24 @@ def _top(value: Any) -> int:
 
 def _searches(body: Mapping[str, Any]) -> bool:
     """Whether the web is searched: by suffix, plugin or server tool."""
-    plugins = (row for row in _mappings(body.get("plugins")) if row.get("enabled") is not False)
     return (
-        ":online" in str(body.get("model", ""))
-        or any(row.get("id") == "web" for row in plugins)
-        or any(row.get("type") == "openrouter:web_search" for row in _mappings(body.get("tools")))
+        ":online" in str(body.get("model"))
+        or any(
+            row.get("id") == "web" and row.get("enabled") is not False
+            for row in _rows(body.get("plugins"))
+        )
+        or any(row.get("type") == "openrouter:web_search" for row in _rows(body.get("tools")))
     )
 
 
 def _media(messages: Sequence[Mapping[str, Any]]) -> Media:
     """What the parts that are not text amount to."""
-    media = Media()
+    media = NO_MEDIA
     for message in messages:
-        for part in _mappings(message.get("content")):
+        for part in _rows(message.get("content")):
             kind = str(part.get("type"))
             held = part.get(kind)
-            if isinstance(held, Mapping) and kind in MEDIA_KINDS:
+            if isinstance(held, dict) and kind in MEDIA_KINDS:
                 media = MEDIA_KINDS[kind](media, held)
     return media
 

@@ -98,7 +98,7 @@ def count(text: str, family: str) -> int:
 def _pattern(name: str) -> re.Pattern[str]:
     family = FAMILIES[name]
     word = (
-        rf" ?(?:[A-Za-z]{{1,{family.word}}}(?![{LATIN}])|[{LATIN}]{{1,{family.piece}}}"
+        rf" ?(?:[A-Za-z]{{1,{family.word}}}+(?![{LATIN}])|[{LATIN}]{{1,{family.piece}}}"
         rf"|[{ALPHABETS}]{{1,{family.alphabet}}}|[{HANGUL}]{{1,2}})"
     )
     marks = rf" ?(?:[^\w\s{PICTURES}{IDEOGRAPHS}{HANGUL}]|_){{1,{family.marks}}}"
