@@ -15,6 +15,7 @@ from typing import Any
 
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import Model
+from ultrai_sim.intake import Intake, price_of, prompt_parts, search_price
 
 MINUTE_S = 60.0
 DAY_S = 86_400.0
@@ -87,27 +88,34 @@ def js_number(value: float) -> str:
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
 
 
+def prices_at(model: Model, prompt_tokens: int) -> Mapping[str, Any]:
+    """The prices of a model for a prompt of so many tokens: with the overrides that hold."""
+    prices: Mapping[str, Any] = model.pricing
+    for override in prices.get("overrides", ()):
+        if prompt_tokens > override.get("min_prompt_tokens", 0):
+            prices = {**prices, **override}
+    return prices
+
+
 def rates(model: Model, prompt_tokens: int) -> tuple[Decimal, Decimal, Decimal]:
     """USD per prompt token, per completion token and per request, with the overrides that hold."""
-    prices: dict[str, Any] = dict(model.pricing)
-    for override in model.pricing.get("overrides", ()):
-        if prompt_tokens > override.get("min_prompt_tokens", 0):
-            prices |= override
+    prices = prices_at(model, prompt_tokens)
     prompt, completion, request = (
-        max(Decimal(str(prices.get(name, "0"))), Decimal(0))
-        for name in ("prompt", "completion", "request")
+        price_of(prices, name) for name in ("prompt", "completion", "request")
     )
     return prompt, completion, request
 
 
-def charge(
-    model: Model, *, prompt_tokens: int, completion_tokens: int, extra: Decimal = Decimal(0)
-) -> Charge:
-    """What an answer of so many tokens costs, with ``extra`` for tools that it used."""
-    prompt, completion, request = rates(model, prompt_tokens)
+def charge(model: Model, intake: Intake, *, completion_tokens: int) -> Charge:
+    """What a prompt and an answer of so many tokens cost."""
+    prices = prices_at(model, intake.tokens)
+    completion, request = price_of(prices, "completion"), price_of(prices, "request")
+    extra = search_price(prices, intake)
+    parts = prompt_parts(prices, intake)
+    fixed = completion * completion_tokens + request + extra
     return Charge(
-        exact=prompt * prompt_tokens + completion * completion_tokens + request + extra,
-        prompt=float(prompt) * prompt_tokens + float(request),
+        exact=sum((price * tokens for price, tokens in parts), fixed),
+        prompt=sum(float(price) * tokens for price, tokens in parts) + float(request),
         completion=float(completion) * completion_tokens,
         extra=float(extra),
     )

@@ -8,7 +8,7 @@ free tier; then the account's key limit and credits (`accounting`); then `route`
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
@@ -18,7 +18,10 @@ import msgspec
 
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import PROVIDERS, Model
+from ultrai_sim.intake import Intake, Search
+from ultrai_sim.prompt_cache import Prefix
 from ultrai_sim.question import Question, read_question
+from ultrai_sim.searching import searches_natively
 from ultrai_sim.thinking import Thinking, read_thinking
 from ultrai_sim.world import SEEN, World
 
@@ -66,7 +69,7 @@ class Order:
     provider: str
     question: Question
     likeness: bytes
-    prompt_tokens: int
+    intake: Intake
     max_tokens: int | None
     stream: bool
     thinking: Thinking
@@ -74,6 +77,12 @@ class Order:
     generation_id: str
     created: int
     hold: Decimal = Decimal(0)
+    prefixes: Sequence[Prefix] = ()
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All tokens of the prompt."""
+        return self.intake.tokens
 
     @property
     def ceiling(self) -> int:
@@ -123,7 +132,7 @@ async def take_order(request: web.Request, world: World) -> Order:
         provider=model.provider,
         question=question,
         likeness=likeness,
-        prompt_tokens=question.count(model.family),
+        intake=_intake(question, model),
         max_tokens=_max_tokens(body),
         stream=seen.stream,
         thinking=read_thinking(body, model),
@@ -137,6 +146,17 @@ def route(order: Order, body: Mapping[str, Any]) -> None:
     """Check the model's window and choose the provider; 400 or 404 where there is no way."""
     order.provider = _route(body, order.model)
     _check_window(order)
+
+
+def _intake(question: Question, model: Model) -> Intake:
+    """The prompt as this model is paid for it, before any cache was asked."""
+    search: Search = "native" if searches_natively(model.pricing) else "orchestrated"
+    return Intake(
+        question.count(model.family),
+        audio=question.media.audio_tokens,
+        video=question.media.video_tokens,
+        search=search if question.searches else None,
+    )
 
 
 def read_body(raw: bytes) -> dict[str, Any]:

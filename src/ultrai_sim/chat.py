@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -20,8 +19,9 @@ from ultrai_sim.breaking import STREAM_FAULTS
 from ultrai_sim.composing import Speaker, compose
 from ultrai_sim.faults import Fault
 from ultrai_sim.manners import fingerprint_of, tier_of
+from ultrai_sim.prompt_cache import LEAST_TOKENS, prefixes_of
 from ultrai_sim.schedule import Latency, Reply, Send, Step, Wait, play
-from ultrai_sim.searching import price_of_search, searches_natively
+from ultrai_sim.searching import searches_natively
 from ultrai_sim.settlement import FULL, Ending, settle
 from ultrai_sim.speech import Answer
 from ultrai_sim.tampering import (
@@ -33,7 +33,7 @@ from ultrai_sim.tampering import (
     delay,
 )
 from ultrai_sim.tokens import NORMALISED, count
-from ultrai_sim.usage import Intake, usage_of
+from ultrai_sim.usage import usage_of
 from ultrai_sim.wire import (
     COMMENT,
     DONE,
@@ -93,12 +93,25 @@ def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
 
 def _rendered(world: World, order: Order) -> Rendered:
     """The answer as it is without faults, composed once per body, model and provider."""
-    key = (order.model.id, order.provider, order.likeness)
+    _ask_cache(world, order)
+    intake = order.intake
+    key = (order.model.id, order.provider, order.likeness, intake.cached, intake.written)
     known = world.rendered.get(key)
     if known is not None:
         return known
     style = _style(world, order)
     return world.remember(key, _render(_compose(world, order), order, style=style))
+
+
+def _ask_cache(world: World, order: Order) -> None:
+    """Find out what of a long prompt its provider has seen before."""
+    model = order.model
+    if order.intake.tokens < LEAST_TOKENS or "input_cache_read" not in model.pricing:
+        return
+    order.prefixes = prefixes_of(order.question, model, provider=order.provider)
+    order.intake = world.prompt_cache.look_up(
+        order.intake, order.prefixes, model=model, now=world.clock()
+    )
 
 
 def _compose(world: World, order: Order) -> Answer:
@@ -118,21 +131,8 @@ def _compose(world: World, order: Order) -> Answer:
 
 def _render(answer: Answer, order: Order, *, style: Style, error: Any = None) -> Rendered:
     """An answer in the form in which it is sent; ``error`` goes into a body's choice."""
-    question, pricing = order.question, order.model.pricing
-    cost = charge(
-        order.model,
-        prompt_tokens=order.prompt_tokens,
-        completion_tokens=answer.tokens,
-        extra=price_of_search(pricing) if question.searches else Decimal(0),
-    )
-    search = "native" if searches_natively(pricing) else "orchestrated"
-    intake = Intake(
-        order.prompt_tokens,
-        audio=question.media.audio_tokens,
-        video=question.media.video_tokens,
-        search=search if question.searches else None,
-    )
-    usage = usage_of(answer, intake, cost=cost)
+    cost = charge(order.model, order.intake, completion_tokens=answer.tokens)
+    usage = usage_of(answer, order.intake, cost=cost)
     frames = render_frames(answer, usage, style=style) if order.stream else ()
     body = b"" if order.stream else render_body(answer, usage, style=style, error=error)
     return Rendered(

@@ -19,6 +19,7 @@ from ultrai_sim.accounting import BillLine, Charge, charge, js_number
 from ultrai_sim.admission import authenticate, read_body
 from ultrai_sim.chat import JSON_HEADERS
 from ultrai_sim.embedders import VectorOrder, read_vector_order
+from ultrai_sim.intake import Intake
 from ultrai_sim.tokens import NORMALISED
 from ultrai_sim.vectors import shortened, vector_of
 from ultrai_sim.world import SEEN, Generation, World
@@ -38,7 +39,7 @@ async def embed(request: web.Request, world: World) -> web.Response:
     world.money.release(world.money.reserve(key, model, prompt=tokens, max_tokens=0))
     drawn = world.draw_id(model.id, blake2b(raw, digest_size=16).digest())
     seen.generation_id = f"gen-{int(world.clock())}-{b64encode(drawn, b'aZ').decode()}"
-    cost = charge(model, prompt_tokens=tokens, completion_tokens=0)
+    cost = charge(model, Intake(tokens), completion_tokens=0)
     body = msgspec.json.encode(_answer(order, cost, generation_id=seen.generation_id))
     line = BillLine(
         generation_id=seen.generation_id,

@@ -52,10 +52,11 @@ NO_MEDIA = Media()
 class Question:
     """A chat request, read. ``prompt`` is all its text, ``asked`` what the user said last.
 
-    ``earlier`` before that; ``instructions`` are the system's. ``results`` are what tools answered
-    since the user spoke. ``choice`` is ``none``, ``auto``, ``required``
-    or the one function's name after a colon. ``shape`` is the schema that the answer has to
-    satisfy, ``{}`` for any JSON object, None for text. ``top_logprobs`` None: none were asked for.
+    ``earlier`` is what the user said before that, ``instructions`` what the system did, and
+    ``results`` what tools answered since. ``choice`` is ``none``, ``auto``, ``required`` or the one
+    function's name after a colon. ``shape`` is the schema that the answer has to satisfy, ``{}``
+    for any JSON object, None for text. ``top_logprobs`` None: none were asked for. ``said`` are the
+    messages as they came.
     """
 
     prompt: str
@@ -73,6 +74,8 @@ class Question:
     seed: int | None = None
     top_logprobs: int | None = None
     searches: bool = False
+    said: Sequence[Mapping[str, Any]] = ()
+    cache_control: Any = None
     media: Media = NO_MEDIA
 
     def count(self, family: str) -> int:
@@ -92,7 +95,7 @@ def read_question(
 ) -> Question:
     """The question of a chat request's body; ``supported`` are the model's parameters."""
     said = [message for message in messages if isinstance(message, dict)]
-    texts = [_text_of(message) for message in said]
+    texts = [text_of_message(message) for message in said]
     roles = [message.get("role") for message in said]
     by_user = [n for n, role in enumerate(roles) if role == "user"]
     last = by_user[-1] if by_user else len(said) - 1
@@ -117,6 +120,8 @@ def read_question(
         seed=seed if isinstance(seed, int) else None,
         top_logprobs=_top(wish("top_logprobs")) if wish("logprobs") is True else None,
         searches=_searches(body),
+        said=said,
+        cache_control=body.get("cache_control"),
         media=_media(said),
     )
 
@@ -125,7 +130,8 @@ def _told_by(roles: list[Any], texts: list[str], *, wanted: Collection[str]) -> 
     return [text for role, text in zip(roles, texts, strict=True) if role in wanted]
 
 
-def _text_of(message: Mapping[str, Any]) -> str:
+def text_of_message(message: Mapping[str, Any]) -> str:
+    """All text of one message, what it calls included."""
     content = message.get("content")
     if isinstance(content, str) and "tool_calls" not in message:
         return content

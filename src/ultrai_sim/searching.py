@@ -8,24 +8,17 @@ and say where in it they belong. For the others OpenRouter searches: their citat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from random import Random
 from typing import Any
 
 from ultrai_sim.speech import Citation
 
-PRICE_OF_A_SEARCH = Decimal("0.007")
 SITES = ("encyclopedia", "docs", "news", "blog", "forum")
 
 
 def searches_natively(pricing: Mapping[str, Any]) -> bool:
     """Whether a model with these prices searches by itself."""
     return "web_search" in pricing
-
-
-def price_of_search(pricing: Mapping[str, Any]) -> Decimal:
-    """What one search costs with a model of these prices, in USD; nothing where all is free."""
-    return Decimal(str(pricing.get("web_search", PRICE_OF_A_SEARCH)))
 
 
 def cite(text: str, topics: Sequence[str], *, native: bool, source: Random) -> tuple[Citation, ...]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ultrai_sim.accounting import BillLine, charge, js_number
+from ultrai_sim.accounting import BillLine, charge, js_number, prices_at
 from ultrai_sim.admission import Order
 from ultrai_sim.catalogue import PROVIDERS
 from ultrai_sim.clock import iso
+from ultrai_sim.intake import cache_discount
 from ultrai_sim.world import Generation, Rendered, World
 
 
@@ -27,21 +28,26 @@ class Ending:
 
 
 FULL = Ending()
+# Fields of `/generation` that are null here.
+NEVER_KNOWN = (
+    "app_id data_region external_user http_referer moderation_latency "
+    "native_tokens_completion_images num_fetches num_input_audio_prompt "
+    "num_media_completion num_media_prompt num_search_results preset_id request_id router "
+    "service_tier session_id user_agent web_search_engine workspace_id"
+)
 
 
 def settle(
     world: World, order: Order, *, rendered: Rendered, delivered: int | None, ending: Ending
 ) -> None:
     """Bill a request; ``delivered`` tokens went out, None where all did."""
-    answer, cost, said = rendered.answer, rendered.charge, rendered.normalised
+    answer, cost = rendered.answer, rendered.charge
     tokens = answer.tokens
     billed = ending.billed
     if delivered is not None and order.stream and PROVIDERS.get(order.provider, ("", False))[1]:
         tokens = min(delivered, tokens)
-        cost = charge(order.model, prompt_tokens=order.prompt_tokens, completion_tokens=tokens)
+        cost = charge(order.model, order.intake, completion_tokens=tokens)
         billed = billed and tokens > 0
-    whole = delivered is None and ending.billed
-    now = world.clock()
     line = BillLine(
         generation_id=order.generation_id,
         model=order.asked.id,
@@ -53,20 +59,30 @@ def settle(
         billed=billed,
         cancelled=ending.cancelled,
     )
-    world.record(
-        Generation(
-            line=line,
-            model=order.model.canonical or order.model.id,
-            provider=order.provider,
-            finish_reason=answer.finish_reason if whole else None,
-            native_finish_reason=answer.native_finish_reason if whole else None,
-            reasoning_tokens=min(len(answer.thoughts), tokens),
-            normalised=(said[0], round(said[1] * tokens / max(answer.tokens, 1))),
-            streamed=order.stream,
-            created_at=order.created,
-            elapsed_s=max(now - order.created, 0.0),
-            available_at=now + world.generation_lag_s,
-        )
+    whole = delivered is None and ending.billed
+    world.prompt_cache.remember(order.prefixes, world.clock())
+    world.record(_generation(world, line, order=order, rendered=rendered, whole=whole))
+
+
+def _generation(
+    world: World, line: BillLine, *, order: Order, rendered: Rendered, whole: bool
+) -> Generation:
+    answer, said, now = rendered.answer, rendered.normalised, world.clock()
+    tokens, prices = line.completion_tokens, prices_at(order.model, order.prompt_tokens)
+    return Generation(
+        line=line,
+        model=order.model.canonical or order.model.id,
+        provider=order.provider,
+        finish_reason=answer.finish_reason if whole else None,
+        native_finish_reason=answer.native_finish_reason if whole else None,
+        reasoning_tokens=min(len(answer.thoughts), tokens),
+        cached_tokens=order.intake.cached,
+        cache_discount=cache_discount(prices, order.intake) if line.billed else None,
+        normalised=(said[0], round(said[1] * tokens / max(answer.tokens, 1))),
+        streamed=order.stream,
+        created_at=order.created,
+        elapsed_s=max(now - order.created, 0.0),
+        available_at=now + world.generation_lag_s,
     )
 
 
@@ -74,12 +90,6 @@ def generation_body(generation: Generation) -> dict[str, Any]:
     """The answer of `/generation`."""
     line = generation.line
     cost = float(line.cost_wire)
-    nothing = (
-        "app_id cache_discount data_region external_user http_referer moderation_latency "
-        "native_tokens_completion_images num_fetches num_input_audio_prompt "
-        "num_media_completion num_media_prompt num_search_results preset_id request_id router "
-        "service_tier session_id user_agent web_search_engine workspace_id"
-    )
     elapsed_ms = int(generation.elapsed_s * 1000)
     return {
         "data": {
@@ -87,6 +97,7 @@ def generation_body(generation: Generation) -> dict[str, Any]:
             "upstream_id": None,
             "total_cost": cost,
             "usage": cost,
+            "cache_discount": generation.cache_discount,
             "upstream_inference_cost": 0,
             "created_at": iso(generation.created_at),
             "model": generation.model,
@@ -105,7 +116,7 @@ def generation_body(generation: Generation) -> dict[str, Any]:
             "native_tokens_prompt": line.prompt_tokens,
             "native_tokens_completion": line.completion_tokens,
             "native_tokens_reasoning": generation.reasoning_tokens,
-            "native_tokens_cached": 0,
+            "native_tokens_cached": generation.cached_tokens,
             "provider_responses": [
                 {
                     "status": 200,
@@ -117,6 +128,6 @@ def generation_body(generation: Generation) -> dict[str, Any]:
                     "provider_name": generation.provider,
                 }
             ],
-            **dict.fromkeys(nothing.split()),
+            **dict.fromkeys(NEVER_KNOWN.split()),
         }
     }

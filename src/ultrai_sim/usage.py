@@ -7,28 +7,13 @@ way round, and the tool's own price is in ``cost`` but not in what the upstream 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from ultrai_sim.accounting import Charge, js_number
+from ultrai_sim.intake import Intake
 from ultrai_sim.speech import Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """The prompt as it is billed: all its tokens, and how many of them are of which kind.
-
-    ``search``: ``native`` or ``orchestrated`` where the web was searched.
-    """
-
-    tokens: int
-    cached: int = 0
-    written: int = 0
-    audio: int = 0
-    video: int = 0
-    search: str | None = None
 
 
 def usage_of(answer: Answer, intake: Intake, *, cost: Charge) -> dict[str, Any]:

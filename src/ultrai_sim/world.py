@@ -19,6 +19,7 @@ from ultrai_sim.accounting import Account, AccountTerms, BillLine, Charge, KeyTe
 from ultrai_sim.catalogue import Catalogue, Model, load_catalogue
 from ultrai_sim.clock import Clock, iso, wall_clock
 from ultrai_sim.faults import Fault, FaultBook
+from ultrai_sim.prompt_cache import PromptCache
 from ultrai_sim.schedule import Latency
 from ultrai_sim.speech import Answer
 from ultrai_sim.wire import Frame, UsageDialect
@@ -96,6 +97,8 @@ class Generation:
     elapsed_s: float
     available_at: float
     api_type: str = "completions"
+    cached_tokens: int = 0
+    cache_discount: float | None = None
 
 
 @dataclass
@@ -127,6 +130,7 @@ class World:
     requests: deque[SeenRequest] = field(init=False, repr=False)
     generations: dict[str, Generation] = field(init=False, repr=False)
     rendered: dict[tuple[Any, ...], Rendered] = field(init=False, repr=False)
+    prompt_cache: PromptCache = field(init=False, repr=False)
     bodies: dict[str, bytes] = field(init=False, repr=False)
     observers: list[Callable[[SeenRequest], None]] = field(init=False, repr=False)
     in_flight: int = field(init=False, default=0)
@@ -164,6 +168,7 @@ class World:
         self.requests = deque(maxlen=MOST_REQUESTS_KEPT)
         self.generations = {}
         self.rendered = {}
+        self.prompt_cache = PromptCache()
         self.bodies = {}
         self.peak_in_flight = self.in_flight
         self.received = 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 from tests.unit.sim.answers import CLOCK, WEATHER, answer_to, model_of
 
 from ultrai_sim.accounting import charge
-from ultrai_sim.searching import price_of_search
-from ultrai_sim.usage import Intake, usage_of
+from ultrai_sim.intake import Intake
+from ultrai_sim.usage import usage_of
 from ultrai_sim.wire import Envelope, Style, render_body, render_frames
 
 ASKED = "Explain quantum computing in simple terms."
@@ -35,10 +34,9 @@ ENVELOPE = Envelope("gen-1-a", 1_790_000_000, "openai/gpt-4o", "OpenAI")
 
 
 def usage_for(answer, model_id="openai/gpt-4o", *, search=None, tokens=16):
-    model = model_of(model_id)
-    extra = price_of_search(model.pricing) if search else Decimal(0)
-    cost = charge(model, prompt_tokens=tokens, completion_tokens=answer.tokens, extra=extra)
-    return usage_of(answer, Intake(tokens, search=search), cost=cost)
+    intake = Intake(tokens, search=search)
+    cost = charge(model_of(model_id), intake, completion_tokens=answer.tokens)
+    return usage_of(answer, intake, cost=cost)
 
 
 def body_of(answer, *, usage=None, style=None, error=None):

@@ -1,0 +1,64 @@
+"""The prompt as it is billed: how many of its tokens are of which kind, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+Search = Literal["native", "orchestrated"]
+
+NOTHING = Decimal(0)
+PRICE_OF_A_SEARCH = Decimal("0.007")
+"""In USD, where OpenRouter searches for a model that cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """All tokens of a prompt, and how many of them were read from a cache or written to one.
+
+    ``kept_s`` is for how long what was written stays. ``search`` is who searched the web, if
+    anybody did.
+    """
+
+    tokens: int
+    cached: int = 0
+    written: int = 0
+    audio: int = 0
+    video: int = 0
+    kept_s: float = 0.0
+    search: Search | None = None
+
+
+def price_of(prices: Mapping[str, Any], name: str, *, instead: str = "") -> Decimal:
+    """A price in USD, or the other one where it is not named; never below nothing."""
+    price = prices.get(name, prices.get(instead, "0"))
+    return max(Decimal(str(price)), NOTHING)
+
+
+def prompt_parts(prices: Mapping[str, Any], intake: Intake) -> list[tuple[Decimal, int]]:
+    """The prompt as prices and how many tokens are paid at each."""
+    an_hour = 3600.0
+    write = "input_cache_write_1h" if intake.kept_s >= an_hour else "input_cache_write"
+    return [
+        (price_of(prices, "prompt"), intake.tokens - intake.cached - intake.written),
+        (price_of(prices, "input_cache_read", instead="prompt"), intake.cached),
+        (price_of(prices, write, instead="prompt"), intake.written),
+    ]
+
+
+def search_price(prices: Mapping[str, Any], intake: Intake) -> Decimal:
+    """What was searched costs: the model's own price, or OpenRouter's; nothing without a search."""
+    if intake.search is None:
+        return NOTHING
+    return price_of(prices, "web_search") if intake.search == "native" else PRICE_OF_A_SEARCH
+
+
+def cache_discount(prices: Mapping[str, Any], intake: Intake) -> float | None:
+    """What caching saved, below zero where writing cost more; None where nothing was cached."""
+    if not intake.cached and not intake.written:
+        return None
+    plain = price_of(prices, "prompt")
+    paid = sum(price * tokens for price, tokens in prompt_parts(prices, intake))
+    return float(plain * intake.tokens - paid)
