@@ -44,6 +44,7 @@ def make_app(world: World) -> web.Application:
     app[WORLD] = world
     router = app.router
     router.add_post(f"{PREFIX}/chat/completions", _chat)
+    router.add_post(f"{PREFIX}/completions", _chat)
     router.add_post(f"{PREFIX}/embeddings", _embed)
     router.add_get(f"{PREFIX}/embeddings/models", _embedders)
     router.add_get(f"{PREFIX}/models", _models)

@@ -159,11 +159,18 @@ def _style(world: World, order: Order) -> Style:
         max(world.tokens_per_frame, 1),
         fingerprint=fingerprint_of(order.provider, order.model.id),
         tier=tier_of(order.provider),
+        legacy=order.question.legacy,
     )
 
 
 def _envelope(order: Order) -> Envelope:
-    return Envelope(order.generation_id, order.created, order.model.answers_as, order.provider)
+    return Envelope(
+        order.generation_id,
+        order.created,
+        order.model.answers_as,
+        order.provider,
+        legacy=order.question.legacy,
+    )
 
 
 async def _perform(

@@ -56,7 +56,7 @@ class Question:
     ``results`` what tools answered since. ``choice`` is ``none``, ``auto``, ``required`` or the one
     function's name after a colon. ``shape`` is the schema that the answer has to satisfy, ``{}``
     for any JSON object, None for text. ``top_logprobs`` None: none were asked for. ``said`` are the
-    messages as they came.
+    messages as they came. ``legacy``: it was a ``prompt``, and wants a text completion.
     """
 
     prompt: str
@@ -76,6 +76,7 @@ class Question:
     searches: bool = False
     said: Sequence[Mapping[str, Any]] = ()
     cache_control: Any = None
+    legacy: bool = False
     media: Media = NO_MEDIA
 
     def count(self, family: str) -> int:
@@ -122,6 +123,7 @@ def read_question(
         searches=_searches(body),
         said=said,
         cache_control=body.get("cache_control"),
+        legacy=not body.get("messages"),
         media=_media(said),
     )
 

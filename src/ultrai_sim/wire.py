@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ultrai_sim.legacy_wire import text_choice, text_choices
 from ultrai_sim.reasoning_wire import details_of, reasoning_deltas
 from ultrai_sim.speech import Answer, Citation, ToolCall
 
@@ -21,26 +22,28 @@ UsageDialect = Literal["a", "b", "c"]
 c (since 2026-07) one choice, finish_reason repeated."""
 
 DONE = b"data: [DONE]\n\n"
+TEXT = b"text_completion"
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 encode = msgspec.json.encode
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What is the same in every frame of one answer."""
+    """What is the same in every frame of one answer. ``legacy``: a text completion."""
 
     id: str
     created: int
     model: str
     provider: str
+    legacy: bool = False
 
     def head(self) -> bytes:
         """A frame up to where its own part begins."""
-        return b"data: " + self._opening(b"chat.completion.chunk")
+        return b"data: " + self._opening(TEXT if self.legacy else b"chat.completion.chunk")
 
     def opening(self) -> bytes:
         """A body up to where its own part begins."""
-        return self._opening(b"chat.completion")
+        return self._opening(TEXT if self.legacy else b"chat.completion")
 
     def _opening(self, kind: bytes) -> bytes:
         return b'{"id":%b,"object":"%b","created":%d,"model":%b,"provider":%b,' % (
@@ -62,7 +65,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How an answer is put into frames or a body, and which of its provider's marks it bears."""
+    """How an answer is put into frames or a body, and which of its provider's marks it bears.
+
+    ``legacy``: as a text completion.
+    """
 
     usage_dialect: UsageDialect = "c"
     tokens_per_frame: int = 3
@@ -70,15 +76,15 @@ class Style:
     finish_twice: bool = False
     fingerprint: str | None = None
     tier: str | None = None
+    legacy: bool = False
 
 
 def render_frames(answer: Answer, usage: Mapping[str, Any], *, style: Style) -> list[Frame]:
     """The frames of a stream, the usage frame last, ``[DONE]`` not included."""
+    if style.legacy:
+        return _text_frames(answer, usage, style=style)
     frames = list(_content_frames(answer, style.tokens_per_frame))
-    finish = {
-        "finish_reason": answer.finish_reason,
-        "native_finish_reason": answer.native_finish_reason,
-    }
+    finish = _finish(answer)
     delta = {"reasoning": None} if answer.shown else {}
     marks = {"system_fingerprint": style.fingerprint} if style.fingerprint else {}
     frames.append(choice_frame(delta, finish, before=marks))
@@ -117,6 +123,9 @@ def render_body(
 
     ``error`` goes into its choice.
     """
+    if style.legacy:
+        choice = text_choice(answer.text, _finish(answer), reasoning=answer.reasoning)
+        return _body(choice, usage, style=style)
     choice = {
         "index": 0,
         "logprobs": None if answer.rivals is None else logprobs_of(answer.pieces, answer.rivals),
@@ -126,6 +135,10 @@ def render_body(
     }
     if error:
         choice["error"] = error
+    return _body(choice, usage, style=style)
+
+
+def _body(choice: Mapping[str, Any], usage: Mapping[str, Any], *, style: Style) -> bytes:
     body = {
         "system_fingerprint": style.fingerprint,
         "service_tier": style.tier,
@@ -137,6 +150,25 @@ def render_body(
 def logprobs_of(pieces: Sequence[str], rivals: int) -> dict[str, Any]:
     """Made-up log probabilities of text: likely tokens, each with so many less likely ones."""
     return {"content": [_probable(piece, rivals) for piece in pieces], "refusal": None}
+
+
+def _finish(answer: Answer) -> dict[str, str]:
+    return {
+        "finish_reason": answer.finish_reason,
+        "native_finish_reason": answer.native_finish_reason,
+    }
+
+
+def _text_frames(answer: Answer, usage: Mapping[str, Any], *, style: Style) -> list[Frame]:
+    frames = [
+        Frame(encode({"choices": [choice]})[1:] + b"\n\n", tokens)
+        for choice, tokens in text_choices(answer, style.tokens_per_frame)
+    ]
+    ended = text_choice("", _finish(answer))
+    frames.append(Frame(encode({"choices": [ended]})[1:] + b"\n\n"))
+    if style.with_usage:
+        frames.append(Frame(encode({"choices": [ended], "usage": usage})[1:] + b"\n\n"))
+    return frames
 
 
 def _message(answer: Answer) -> dict[str, Any]:

@@ -179,3 +179,29 @@ def test_one_token_a_frame_is_one_token_of_the_bill():
     heard = one(World(tokens_per_frame=1), stream=True, max_tokens=30)
     texts = [frame for frame in heard.frames if frame["choices"][0]["delta"]["content"]]
     assert len(texts) == heard.frames[-1]["usage"]["completion_tokens"] == 30
+
+
+@pytest.mark.parametrize("path", ["/completions", "/chat/completions"])
+def test_a_prompt_in_the_place_of_messages_gets_a_text_completion(path):
+    async def story(sim):
+        fields = {"messages": None, "prompt": "Once upon a time", "path": path}
+        model = "deepseek/deepseek-r1-0528"
+        return await ask(sim, model, **fields), await ask(sim, model, **fields, stream=True)
+
+    plain, streamed = with_simulator(None, story)
+    assert plain.body["object"] == "text_completion"
+    (choice,) = plain.body["choices"]
+    assert list(choice) == [
+        "index",
+        "logprobs",
+        "finish_reason",
+        "native_finish_reason",
+        "text",
+        "reasoning",
+    ]
+    choices = [frame["choices"][0] for frame in streamed.frames]
+    assert "".join(one["text"] for one in choices) == choice["text"] != ""
+    assert "".join(one["reasoning"] or "" for one in choices) == choice["reasoning"] != ""
+    assert [one["finish_reason"] for one in choices[-2:]] == ["stop", "stop"]
+    assert streamed.frames[-1]["usage"] == plain.body["usage"]
+    assert {frame["object"] for frame in streamed.frames} == {"text_completion"}
