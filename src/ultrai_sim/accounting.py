@@ -15,7 +15,7 @@ from typing import Any
 
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import Model
-from ultrai_sim.intake import Intake, price_of, prompt_parts, search_price
+from ultrai_sim.intake import Intake, price_of, prompt_parts, tools_price
 
 MINUTE_S = 60.0
 DAY_S = 86_400.0
@@ -110,7 +110,7 @@ def charge(model: Model, intake: Intake, *, completion_tokens: int) -> Charge:
     """What a prompt and an answer of so many tokens cost."""
     prices = prices_at(model, intake.tokens)
     completion, request = price_of(prices, "completion"), price_of(prices, "request")
-    extra = search_price(prices, intake)
+    extra = tools_price(prices, intake)
     parts = prompt_parts(prices, intake)
     fixed = completion * completion_tokens + request + extra
     return Charge(

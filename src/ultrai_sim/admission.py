@@ -156,6 +156,7 @@ def _intake(question: Question, model: Model) -> Intake:
         audio=question.media.audio_tokens,
         video=question.media.video_tokens,
         search=search if question.searches else None,
+        served=question.served,
     )
 
 

@@ -28,9 +28,10 @@ def calls(
     question: Question, topics: Sequence[str], *, manner: Manner, family: str, source: Random
 ) -> tuple[ToolCall, ...]:
     """The calls of one answer, none where the model speaks instead."""
-    made = []
-    numbers = numbers_of(question.asked)
-    for tool in chosen(question):
+    made: list[ToolCall] = []
+    tools = chosen(question)
+    numbers = numbers_of(question.asked) if tools else []
+    for tool in tools:
         maker = Maker(tool.parameters or {"type": "object"}, source, topics, numbers)
         arguments = json.dumps(maker.value(), ensure_ascii=False)
         letters = "".join(source.choices(ALPHABET, k=manner.call_letters))

@@ -21,7 +21,6 @@ from ultrai_sim.faults import Fault
 from ultrai_sim.manners import fingerprint_of, tier_of
 from ultrai_sim.prompt_cache import LEAST_TOKENS, prefixes_of
 from ultrai_sim.schedule import Latency, Reply, Send, Step, Wait, play
-from ultrai_sim.searching import searches_natively
 from ultrai_sim.settlement import FULL, Ending, settle
 from ultrai_sim.speech import Answer
 from ultrai_sim.tampering import (
@@ -123,7 +122,8 @@ def _compose(world: World, order: Order) -> Answer:
         seed=world.seed,
         limit=None if order.max_tokens is None else order.ceiling,
         thinking=order.thinking,
-        searches_natively=searches_natively(model.pricing),
+        search=order.intake.search,
+        looped=order.intake.orchestrated,
         script=world.says.get(order.asked.id, world.says.get("*")),
     )
     return compose(order.question, speaker)
@@ -154,11 +154,13 @@ def _normalised(answer: Answer, order: Order) -> tuple[int, int]:
 
 
 def _style(world: World, order: Order) -> Style:
+    # Behind a tool that OpenRouter runs, no provider's marks are seen.
+    looped = order.intake.orchestrated
     return Style(
         world.usage_dialect,
         max(world.tokens_per_frame, 1),
-        fingerprint=fingerprint_of(order.provider, order.model.id),
-        tier=tier_of(order.provider),
+        fingerprint=None if looped else fingerprint_of(order.provider, order.model.id),
+        tier=None if looped else tier_of(order.provider),
         legacy=order.question.legacy,
     )
 

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from ultrai_sim.calling import calls, numbers_of
+from ultrai_sim.intake import Search
 from ultrai_sim.manners import Manner, maker_of, manner_of, native_reason
 from ultrai_sim.prose import READ_AT_MOST, tell, topics_of
 from ultrai_sim.question import Question
@@ -28,7 +29,9 @@ SEAL_BYTES = 96
 class Speaker:
     """Who answers: a model at a provider, in a world of a seed.
 
-    ``limit`` is the most completion tokens. ``script`` is the text that its answers are fixed to.
+    ``limit`` is the most completion tokens. ``search`` is who searches the web for it, if anybody
+    does, and ``looped`` says that OpenRouter runs tools for it. ``script`` is the text that its
+    answers are fixed to.
     """
 
     model_id: str
@@ -37,7 +40,8 @@ class Speaker:
     seed: int
     limit: int | None = None
     thinking: Thinking = SILENT
-    searches_natively: bool = False
+    search: Search | None = None
+    looped: bool = False
     script: str | None = None
 
 
@@ -131,12 +135,14 @@ class Composer:
             answer,
             pieces=split(text, self.speaker.family),
             native_finish_reason=native,
-            citations=self._citations(text) if self.question.searches else (),
+            citations=self._citations(text),
             rivals=self.question.top_logprobs,
         )
 
     def _citations(self, text: str) -> tuple[Citation, ...]:
-        native = self.speaker.searches_natively
+        if self.speaker.search is None:
+            return ()
+        native = self.speaker.search == "native"
         return cite(text, self.topics, native=native, source=self.source)
 
     def _shaped(self, shape: Any) -> str:
@@ -152,4 +158,6 @@ class Composer:
         return json.dumps(maker.value(), ensure_ascii=False)
 
     def _native(self, reason: str) -> str:
+        if self.speaker.looped:
+            return reason
         return native_reason(self.speaker.provider, reason, model_id=self.speaker.model_id)

@@ -12,6 +12,13 @@ Search = Literal["native", "orchestrated"]
 NOTHING = Decimal(0)
 PRICE_OF_A_SEARCH = Decimal("0.007")
 """In USD, where OpenRouter searches for a model that cannot."""
+PRICES_OF_TOOLS: Mapping[str, Decimal] = {
+    "openrouter:advisor": Decimal("0.0144"),
+    "openrouter:fusion": Decimal("0.12"),
+    "openrouter:image_generation": Decimal("0.04"),
+    "openrouter:subagent": Decimal("0.0081"),
+}
+"""In USD, what the models behind a tool cost that OpenRouter runs; the others cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +26,7 @@ class Intake:
     """All tokens of a prompt, and how many of them were read from a cache or written to one.
 
     ``kept_s`` is for how long what was written stays. ``search`` is who searched the web, if
-    anybody did.
+    anybody did, ``served`` the other tools that OpenRouter ran.
     """
 
     tokens: int
@@ -29,6 +36,12 @@ class Intake:
     video: int = 0
     kept_s: float = 0.0
     search: Search | None = None
+    served: tuple[str, ...] = ()
+
+    @property
+    def orchestrated(self) -> bool:
+        """Whether OpenRouter ran a tool for the model."""
+        return self.search == "orchestrated" or bool(self.served)
 
 
 def price_of(prices: Mapping[str, Any], name: str, *, instead: str = "") -> Decimal:
@@ -48,11 +61,13 @@ def prompt_parts(prices: Mapping[str, Any], intake: Intake) -> list[tuple[Decima
     ]
 
 
-def search_price(prices: Mapping[str, Any], intake: Intake) -> Decimal:
-    """What was searched costs: the model's own price, or OpenRouter's; nothing without a search."""
+def tools_price(prices: Mapping[str, Any], intake: Intake) -> Decimal:
+    """What searches and other tools cost, in USD; a search by the model has the model's price."""
+    served = sum((PRICES_OF_TOOLS.get(kind, NOTHING) for kind in intake.served), NOTHING)
     if intake.search is None:
-        return NOTHING
-    return price_of(prices, "web_search") if intake.search == "native" else PRICE_OF_A_SEARCH
+        return served
+    native = intake.search == "native"
+    return served + (price_of(prices, "web_search") if native else PRICE_OF_A_SEARCH)
 
 
 def cache_discount(prices: Mapping[str, Any], intake: Intake) -> float | None:

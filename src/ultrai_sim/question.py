@@ -14,6 +14,7 @@ import msgspec
 
 from ultrai_sim.tokens import FAMILIES, count
 
+SEARCH = "openrouter:web_search"
 MOST_STOPS = 4
 MOST_TOP_LOGPROBS = 20
 AUDIO_BYTES_PER_TOKEN = 500
@@ -56,7 +57,8 @@ class Question:
     ``results`` what tools answered since. ``choice`` is ``none``, ``auto``, ``required`` or the one
     function's name after a colon. ``shape`` is the schema that the answer has to satisfy, ``{}``
     for any JSON object, None for text. ``top_logprobs`` None: none were asked for. ``said`` are the
-    messages as they came. ``legacy``: it was a ``prompt``, and wants a text completion.
+    messages as they came. ``served`` are the tools, but for search, that
+    OpenRouter runs for the model. ``legacy``: it was a ``prompt``, and wants a text completion.
     """
 
     prompt: str
@@ -74,6 +76,7 @@ class Question:
     seed: int | None = None
     top_logprobs: int | None = None
     searches: bool = False
+    served: tuple[str, ...] = ()
     said: Sequence[Mapping[str, Any]] = ()
     cache_control: Any = None
     legacy: bool = False
@@ -121,6 +124,7 @@ def read_question(
         seed=seed if isinstance(seed, int) else None,
         top_logprobs=_top(wish("top_logprobs")) if wish("logprobs") is True else None,
         searches=_searches(body),
+        served=_served(body.get("tools")),
         said=said,
         cache_control=body.get("cache_control"),
         legacy=not body.get("messages"),
@@ -194,8 +198,13 @@ def _searches(body: Mapping[str, Any]) -> bool:
             row.get("id") == "web" and row.get("enabled") is not False
             for row in _rows(body.get("plugins"))
         )
-        or any(row.get("type") == "openrouter:web_search" for row in _rows(body.get("tools")))
+        or any(row.get("type") == SEARCH for row in _rows(body.get("tools")))
     )
+
+
+def _served(tools: Any) -> tuple[str, ...]:
+    kinds = (str(row.get("type")) for row in _rows(tools))
+    return tuple(kind for kind in kinds if kind.startswith("openrouter:") and kind != SEARCH)
 
 
 def _media(messages: Sequence[Mapping[str, Any]]) -> Media:

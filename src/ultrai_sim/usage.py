@@ -18,7 +18,7 @@ from ultrai_sim.speech import Answer
 
 def usage_of(answer: Answer, intake: Intake, *, cost: Charge) -> dict[str, Any]:
     """The ``usage`` object."""
-    orchestrated = intake.search == "orchestrated"
+    orchestrated = intake.orchestrated
     upstream = cost.prompt + cost.completion if orchestrated else cost.total
     costs = {
         "upstream_inference_cost": _number(upstream),
@@ -51,9 +51,11 @@ def usage_of(answer: Answer, intake: Intake, *, cost: Charge) -> dict[str, Any]:
         usage["prompt_tokens_details"] = prompt
         usage["cost_details"] = costs
         usage["completion_tokens_details"] = completion
-    if intake.search:
-        tools = {"tool_calls_requested": 1, "tool_calls_executed": 1} if orchestrated else {}
-        usage["server_tool_use_details"] = {"web_search_requests": 1, **tools}
+    searches = {"web_search_requests": 1} if intake.search else {}
+    run = len(intake.served) + (intake.search == "orchestrated")
+    tools = {"tool_calls_requested": run, "tool_calls_executed": run} if run else {}
+    if searches or tools:
+        usage["server_tool_use_details"] = {**searches, **tools}
     return usage
 
 

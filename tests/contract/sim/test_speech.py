@@ -163,6 +163,22 @@ def test_a_search_is_on_the_bill():
     assert Decimal(bill[0].cost_usd) > Decimal("0.01")
 
 
+def test_a_tool_that_openrouter_runs_is_paid_beside_the_upstream_and_hides_the_provider():
+    tools = [{"type": "openrouter:advisor"}, {"type": "openrouter:datetime"}]
+    body = one(tools=tools).body
+    usage = body["usage"]
+    assert usage["server_tool_use_details"] == {
+        "tool_calls_requested": 2,
+        "tool_calls_executed": 2,
+    }
+    assert "is_byok" not in usage
+    gap = usage["cost"] - usage["cost_details"]["upstream_inference_cost"]
+    assert gap == pytest.approx(0.0144)
+    assert body["service_tier"] is None
+    assert body["choices"][0]["native_finish_reason"] == "stop"
+    assert "annotations" not in body["choices"][0]["message"]
+
+
 def test_the_marks_of_a_provider_are_on_its_answers():
     first = one(model="openai/gpt-4o").body
     assert (first["service_tier"], first["system_fingerprint"]) == ("default", None)

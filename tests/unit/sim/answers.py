@@ -44,6 +44,7 @@ def answer_to(
 ) -> Answer:
     """What a model of the catalogue says; ``fields`` are the request's."""
     model = model_of(model_id)
+    question = question_of(text, model_id, **fields)
     speaker = Speaker(
         model_id=model.id,
         provider=model.provider,
@@ -51,6 +52,8 @@ def answer_to(
         seed=world_seed,
         limit=fields.get("max_tokens"),
         thinking=read_thinking(fields, model),
-        searches_natively=searches_natively(model.pricing),
+        search=("native" if searches_natively(model.pricing) else "orchestrated")
+        if question.searches
+        else None,
     )
-    return compose(question_of(text, model_id, **fields), speaker)
+    return compose(question, speaker)
