@@ -178,9 +178,14 @@ def _envelope(order: Order) -> Envelope:
 async def _perform(
     request: web.Request, world: World, *, order: Order, faults: Sequence[Fault]
 ) -> web.StreamResponse:
-    draft = _draft(world, order, faults=faults)
+    rendered = _rendered(world, order)
+    draft = _draft(world, order, answer=rendered.answer)
+    for fault in faults:
+        if fault.kind in ANSWER_FAULTS:
+            ANSWER_FAULTS[fault.kind](draft, fault)
     await _refuse(world, order, faults=faults)
-    rendered = _render(draft.answer, order, style=draft.style, error=draft.choice_error)
+    if faults:
+        rendered = _render(draft.answer, order, style=draft.style, error=draft.choice_error)
     script = _script(world, order, draft=draft, rendered=rendered)
     for fault in faults:
         if fault.kind in STREAM_FAULTS:
@@ -204,18 +209,14 @@ async def _perform(
         )
 
 
-def _draft(world: World, order: Order, *, faults: Sequence[Fault]) -> Draft:
-    draft = Draft(
-        answer=_rendered(world, order).answer,
+def _draft(world: World, order: Order, *, answer: Answer) -> Draft:
+    return Draft(
+        answer=answer,
         style=_style(world, order),
         latency=world.latency,
         max_tokens=order.ceiling,
         stream=order.stream,
     )
-    for fault in faults:
-        if fault.kind in ANSWER_FAULTS:
-            ANSWER_FAULTS[fault.kind](draft, fault)
-    return draft
 
 
 async def _refuse(world: World, order: Order, *, faults: Sequence[Fault]) -> None:
