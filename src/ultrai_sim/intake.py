@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
 
 Search = Literal["native", "orchestrated"]
@@ -46,8 +47,12 @@ class Intake:
 
 def price_of(prices: Mapping[str, Any], name: str, *, instead: str = "") -> Decimal:
     """A price in USD, or the other one where it is not named; never below nothing."""
-    price = prices.get(name, prices.get(instead, "0"))
-    return max(Decimal(str(price)), NOTHING)
+    return _price(str(prices.get(name, prices.get(instead, "0"))))
+
+
+@cache
+def _price(text: str) -> Decimal:
+    return max(Decimal(text), NOTHING)
 
 
 def prompt_parts(prices: Mapping[str, Any], intake: Intake) -> list[tuple[Decimal, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ultrai_sim.reasoning_wire import shown_parts
 from ultrai_sim.speech import Answer
 
 
@@ -18,12 +19,9 @@ def text_choice(
 
 def text_choices(answer: Answer, size: int) -> Iterator[tuple[dict[str, Any], int]]:
     """The choices of a stream up to its end, ``size`` tokens in each, with their tokens."""
-    shown, paid = answer.shown, 0
-    for start in range(0, len(shown), size):
-        due = len(answer.thoughts) * min(start + size, len(shown)) // len(shown)
-        yield text_choice("", reasoning="".join(shown[start : start + size])), due - paid
-        paid = due
-    unseen = 0 if shown else len(answer.thoughts)
+    for text, tokens in shown_parts(answer, size):
+        yield text_choice("", reasoning=text), tokens
+    unseen = 0 if answer.shown else len(answer.thoughts)
     for start in range(0, len(answer.pieces), size):
         part = answer.pieces[start : start + size]
         yield text_choice("".join(part)), len(part) + unseen

@@ -26,18 +26,23 @@ def details_of(answer: Answer) -> list[dict[str, Any]]:
 
 
 def reasoning_deltas(answer: Answer, size: int) -> Iterator[tuple[dict[str, Any], int]]:
-    """The deltas that bring the reasoning, ``size`` tokens in each, with the tokens they stand for.
+    """The deltas that bring the reasoning, with the tokens they stand for."""
+    for text, tokens in shown_parts(answer, size):
+        yield {"reasoning": text, "reasoning_details": [_shown(answer, text)]}, tokens
+    if answer.shown and answer.seal:
+        yield {"reasoning": None, "reasoning_details": [_sealing(answer)]}, 0
+
+
+def shown_parts(answer: Answer, size: int) -> Iterator[tuple[str, int]]:
+    """The reasoning that is shown, ``size`` tokens at a time, with the tokens it stands for.
 
     A summary stands for all the thoughts behind it.
     """
     shown, paid = answer.shown, 0
     for start in range(0, len(shown), size):
-        text = "".join(shown[start : start + size])
         due = len(answer.thoughts) * min(start + size, len(shown)) // len(shown)
-        yield {"reasoning": text, "reasoning_details": [_shown(answer, text)]}, due - paid
+        yield "".join(shown[start : start + size]), due - paid
         paid = due
-    if shown and answer.seal:
-        yield {"reasoning": None, "reasoning_details": [_sealing(answer)]}, 0
 
 
 def _shown(answer: Answer, text: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _generation(
     world: World, line: BillLine, *, order: Order, rendered: Rendered, whole: bool
 ) -> Generation:
     answer, said, now = rendered.answer, rendered.normalised, world.clock()
-    tokens, prices = line.completion_tokens, prices_at(order.model, order.prompt_tokens)
+    tokens = line.completion_tokens
     return Generation(
         line=line,
         model=order.model.canonical or order.model.id,
@@ -77,13 +77,20 @@ def _generation(
         native_finish_reason=answer.native_finish_reason if whole else None,
         reasoning_tokens=min(len(answer.thoughts), tokens),
         cached_tokens=order.intake.cached,
-        cache_discount=cache_discount(prices, order.intake) if line.billed else None,
+        cache_discount=_discount(order) if line.billed else None,
         normalised=(said[0], round(said[1] * tokens / max(answer.tokens, 1))),
         streamed=order.stream,
         created_at=order.created,
         elapsed_s=max(now - order.created, 0.0),
         available_at=now + world.generation_lag_s,
     )
+
+
+def _discount(order: Order) -> float | None:
+    """What caching saved; None where nothing was cached."""
+    if not order.prefixes:
+        return None
+    return cache_discount(prices_at(order.model, order.prompt_tokens), order.intake)
 
 
 def generation_body(generation: Generation) -> dict[str, Any]:

@@ -24,6 +24,12 @@ c (since 2026-07) one choice, finish_reason repeated."""
 DONE = b"data: [DONE]\n\n"
 TEXT = b"text_completion"
 COMMENT = b": OPENROUTER PROCESSING\n\n"
+NOT_ENDED: Mapping[str, Any] = {"finish_reason": None, "native_finish_reason": None}
+# What most frames are: a piece of text, put together without a detour.
+CONTENT = (
+    b'"choices":[{"index":0,"delta":{"content":%b,"role":"assistant"},'
+    b'"finish_reason":null,"native_finish_reason":null}]}\n\n'
+)
 encode = msgspec.json.encode
 
 
@@ -110,7 +116,7 @@ def choice_frame(
     choice = {
         "index": 0,
         "delta": {"content": "", "role": "assistant", **delta},
-        **(finish or {"finish_reason": None, "native_finish_reason": None}),
+        **(finish or NOT_ENDED),
     }
     whole = {**(before or {}), "choices": [choice], **(beside or {})}
     return Frame(encode(whole)[1:] + b"\n\n", tokens)
@@ -202,12 +208,13 @@ def _content_frames(answer: Answer, size: int) -> Iterator[Frame]:
     unseen = 0 if answer.shown else len(answer.thoughts)
     for start in range(0, len(answer.pieces), size):
         part = answer.pieces[start : start + size]
-        finish = None
-        if answer.rivals is not None:
-            odds = logprobs_of(part, answer.rivals)
-            finish = {"finish_reason": None, "native_finish_reason": None, "logprobs": odds}
-        yield choice_frame({"content": "".join(part)}, finish, tokens=len(part) + unseen)
+        text, tokens = "".join(part), len(part) + unseen
         unseen = 0
+        if answer.rivals is None:
+            yield Frame(CONTENT % encode(text), tokens)
+        else:
+            odds = {"logprobs": logprobs_of(part, answer.rivals)}
+            yield choice_frame({"content": text}, {**NOT_ENDED, **odds}, tokens=tokens)
     if answer.refusal is not None:
         yield choice_frame({"refusal": answer.refusal}, tokens=1)
     for index, call in enumerate(answer.tool_calls):
