@@ -131,12 +131,21 @@ def tell(question: Question, topics: Sequence[str], *, maker: str, source: Rando
     if question.results:
         return _report(teller, question.results)
     for text in (asked, question.instructions[:READ_AT_MOST]):
-        if text and HINT.search(text):
+        if text and _may_have_a_form(text):
             for pattern, form in FORMS:
                 found = pattern.search(text)
                 if found:
                     return form(teller, found)
     return _talk(teller)
+
+
+def _may_have_a_form(text: str) -> bool:
+    words = set(WORDS.findall(text.lower()))
+    return (
+        len(words) < 2  # noqa: PLR2004
+        or not HINTS.isdisjoint(words)
+        or NUMBER_HINT.search(text) is not None
+    )
 
 
 def topics_of(text: str) -> list[str]:
@@ -289,13 +298,17 @@ THINGS = (
     r"(?:\w+ )?(?:\w+ )?(?:things|ways|reasons|examples|tips|steps|facts|ideas|items|points|bullets"
     r"|bullet points|names|words for|books|benefits|questions|options|advantages|arguments)"
 )
-# One of these is in every question that has a form of its own; it is quicker to look for.
-HINT = _like(
-    r"\b(?:\d{1,9} ?[-+*/×÷x] ?\d|\d{1,3}[- ]\w|top \d|list of|no\b|word|sentence|brief|concise"
-    rf"|short|(?:{'|'.join(NUMBERS)})\b|{LANGUAGES}|function|code|script|class|program|query|regex"
-    r"|snippet|method|haiku|poem|essay|article|in de|detail|thorough|report|story)"
-    r"|\A\W*\w{2,7}\W*\Z"
+# One of these words, or such a number, is in every question that has a form of its own, unless it
+# is a single word. To look for them is much quicker than to try all forms.
+WORDS = re.compile(r"\w+")
+HINTS = {*NUMBERS, *LANGUAGES.split("|")} | frozenset(
+    WORDS.findall(
+        "no list top word words sentence sentences brief briefly concise short function functions "
+        "code script scripts class classes program programs query regex snippet snippets method "
+        "methods haiku poem essay article depth detail detailed thorough report story"
+    )
 )
+NUMBER_HINT = re.compile(r"\d ?[-+*/×÷x] ?\d|\d[- ]\w|top \d")
 # The first that the question matches is the form of its answer.
 FORMS: tuple[tuple[re.Pattern[str], Form], ...] = (
     (_like(r"(?<![\d.])(\d{1,9}) ?([+*×÷]|(?<= )[-/x](?= )) ?(\d{1,9})(?![\d.])"), _sum),
