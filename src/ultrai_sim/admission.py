@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ultrai_sim import refusals
-from ultrai_sim.catalogue import PROVIDERS, Model
+from ultrai_sim.catalogue import Model
 from ultrai_sim.intake import Intake, Search
 from ultrai_sim.prompt_cache import Prefix
+from ultrai_sim.providers import is_named
 from ultrai_sim.question import Question, read_question
 from ultrai_sim.searching import searches_natively
 from ultrai_sim.thinking import Thinking, read_thinking
@@ -239,8 +240,7 @@ def _route(body: Mapping[str, Any], model: Model) -> str:
 
 
 def _named(name: str, wishes: Any) -> bool:
-    slug = PROVIDERS.get(name, (name.lower(), False))[0]
-    return any(str(wish).partition("/")[0].lower() in (name.lower(), slug) for wish in wishes)
+    return any(is_named(name, str(wish)) for wish in wishes)
 
 
 def _check_price(cap: Any, model: Model) -> None:

@@ -15,37 +15,11 @@ from difflib import get_close_matches
 from importlib import resources
 from typing import Any
 
+from ultrai_sim.providers import PROVIDERS
 from ultrai_sim.tokens import family_of
 
 BUILT_IN = ("today", "report-2025")
 VIRTUAL_SUFFIXES = frozenset({"nitro", "floor", "exacto", "online"})
-
-# Display name -> routing slug, and whether closing the connection also stops the bill. The second
-# column is OpenRouter's documented list of providers that honour a cancelled stream.
-PROVIDERS: Mapping[str, tuple[str, bool]] = {
-    "OpenAI": ("openai", True),
-    "Azure": ("azure", True),
-    "Anthropic": ("anthropic", True),
-    "Amazon Bedrock": ("amazon-bedrock", False),
-    "Google": ("google-vertex", False),
-    "Google AI Studio": ("google-ai-studio", False),
-    "Mistral": ("mistral", False),
-    "xAI": ("xai", True),
-    "DeepSeek": ("deepseek", True),
-    "DeepInfra": ("deepinfra", True),
-    "Together": ("together", True),
-    "Groq": ("groq", False),
-    "Chutes": ("chutes", True),
-    "Cohere": ("cohere", True),
-    "Alibaba": ("alibaba", False),
-    "Z.AI": ("z-ai", False),
-    "Moonshot AI": ("moonshotai", False),
-    "Liquid": ("liquid", True),
-    "Nvidia": ("nvidia", False),
-    "Dots Studio": ("dots-studio", False),
-    "OpenRouter": ("openrouter", False),
-    "Typesafe": ("typesafe", False),
-}
 
 
 class CatalogueError(ValueError):

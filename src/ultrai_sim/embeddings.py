@@ -17,9 +17,9 @@ from aiohttp import web
 
 from ultrai_sim.accounting import BillLine, Charge, charge, js_number
 from ultrai_sim.admission import authenticate, read_body
-from ultrai_sim.chat import JSON_HEADERS
 from ultrai_sim.embedders import VectorOrder, read_vector_order
 from ultrai_sim.intake import Intake
+from ultrai_sim.rendering import JSON_HEADERS
 from ultrai_sim.tokens import NORMALISED
 from ultrai_sim.vectors import shortened, vector_of
 from ultrai_sim.world import SEEN, Generation, World

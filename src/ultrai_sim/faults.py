@@ -1,7 +1,8 @@
 """What can go wrong, on order: the kinds of fault, and the book that says when one is due.
 
-A fault hits requests for its ``model`` (an id, or ``*``), on the attempts listed (1 is the first
-request for that model since the start or the last reset) or on all. Several may be due at once.
+A fault hits requests for its ``model`` (an id, or ``*``) at its ``provider`` (a display name, a slug,
+or ``*``), on the attempts listed (1 is the first request for that model since the start or the last
+reset) or on all. Several may be due at once.
 ``after`` counts frames that carry text or reasoning.
 
 | kind | what happens | options (default) |
@@ -45,6 +46,8 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
+from ultrai_sim.providers import is_named
+
 ERROR_OPTIONS = frozenset({"status", "message", "metadata"})
 STALL_OPTIONS = frozenset({"seconds", "comments", "every_s"})
 AFTER = frozenset({"after"})
@@ -82,7 +85,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "garbage": AFTER,
     "split_bytes": frozenset({"size"}),
 }
-"""Every kind, and the options that it takes beside ``model`` and ``attempts``."""
+"""Every kind, and its options beside ``model``, ``provider`` and ``attempts``."""
 
 
 FLAGS = frozenset({"comments"})
@@ -95,7 +98,11 @@ OPTION_TYPES: tuple[tuple[frozenset[str], tuple[type, ...], str], ...] = (
     ),
     (frozenset({"retry_after_date_s"}), (int, float), "a number of seconds"),
     (frozenset({"retry_after"}), (int, float, str), "a number of seconds or a header's text"),
-    (frozenset({"kind", "model", "message", "location", "how", "dialect"}), (str,), "a text"),
+    (
+        frozenset({"kind", "model", "provider", "message", "location", "how", "dialect"}),
+        (str,),
+        "a text",
+    ),
     (frozenset({"metadata", "headers"}), (dict,), "a table"),
     (frozenset({"attempts"}), (int, list, tuple), "a number or a list of numbers"),
     (FLAGS, (bool,), "true or false"),
@@ -113,6 +120,7 @@ class Fault:
 
     kind: str
     model: str = "*"
+    provider: str = "*"
     attempts: tuple[int, ...] | None = None
     status: int | None = None
     message: str | None = None
@@ -139,7 +147,7 @@ class Fault:
             near = get_close_matches(self.kind, KINDS, 1, 0.0)[0]
             message = f"no fault is called {self.kind!r}; nearest valid kind: {near!r}"
             raise FaultError(message)
-        for spec in fields(self)[3:]:
+        for spec in fields(self)[4:]:
             name = spec.name
             if getattr(self, name) is not None and name not in KINDS[self.kind]:
                 valid = sorted(KINDS[self.kind]) or ["none"]
@@ -152,9 +160,13 @@ class Fault:
             message = f"fault {self.kind!r}: 'dialect' is '2025' or '2026', not {self.dialect!r}"
             raise FaultError(message)
 
-    def hits(self, model_id: str, attempt: int) -> bool:
-        """Whether it is due on this attempt (from 1) for this model."""
-        return self.model in ("*", model_id) and (self.attempts is None or attempt in self.attempts)
+    def hits(self, model_id: str, attempt: int, *, provider: str) -> bool:
+        """Whether it is due on this attempt (from 1) for this model at this provider."""
+        return (
+            self.model in ("*", model_id)
+            and (self.attempts is None or attempt in self.attempts)
+            and (self.provider == "*" or is_named(provider, self.provider))
+        )
 
 
 FAULT_KEYS = tuple(spec.name for spec in fields(Fault))
@@ -201,6 +213,6 @@ class FaultBook:
         self.attempts[model_id] += 1
         return self.attempts[model_id]
 
-    def due(self, model_id: str, attempt: int) -> list[Fault]:
-        """The faults that hit this attempt, in the book's order."""
-        return [fault for fault in self.faults if fault.hits(model_id, attempt)]
+    def due(self, model_id: str, attempt: int, *, provider: str) -> list[Fault]:
+        """The faults that hit this attempt at this provider, in the book's order."""
+        return [fault for fault in self.faults if fault.hits(model_id, attempt, provider=provider)]

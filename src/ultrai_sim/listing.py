@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from ultrai_sim.catalogue import PROVIDERS, Catalogue, Model
+from ultrai_sim.catalogue import Catalogue, Model
+from ultrai_sim.providers import PROVIDERS, slug_of
 
 OFTEN_NULL = ("temperature", "top_p", "frequency_penalty")
 
@@ -110,7 +111,7 @@ def _endpoint(model: Model, provider: str, *, measured: bool) -> dict[str, Any]:
         "context_length": model.context_length,
         "pricing": {**model.pricing, "discount": 0},
         "provider_name": provider,
-        "tag": PROVIDERS.get(provider, (provider.lower().replace(" ", "-"), False))[0],
+        "tag": slug_of(provider),
         "quantization": "fp8" if digest[2] % 2 else None,
         "max_completion_tokens": model.max_completion_tokens,
         "max_prompt_tokens": None,

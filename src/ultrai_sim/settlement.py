@@ -13,9 +13,9 @@ from typing import Any
 
 from ultrai_sim.accounting import BillLine, charge, js_number, prices_at
 from ultrai_sim.admission import Order
-from ultrai_sim.catalogue import PROVIDERS
 from ultrai_sim.clock import iso
 from ultrai_sim.intake import cache_discount
+from ultrai_sim.providers import PROVIDERS
 from ultrai_sim.world import Generation, Rendered, World
 
 

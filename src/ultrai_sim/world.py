@@ -223,3 +223,7 @@ class World:
         if len(self.generations) >= MOST_REQUESTS_KEPT:
             del self.generations[next(iter(self.generations))]
         self.generations[generation.line.generation_id] = generation
+
+
+WORLD = web.AppKey("world", World)
+"""Where an application keeps the world that it serves."""

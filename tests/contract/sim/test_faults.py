@@ -52,6 +52,20 @@ def test_a_fault_hits_the_attempts_and_models_that_it_names():
     assert with_simulator(world, story) == ([500, 200, 500, 200], 200)
 
 
+@pytest.mark.parametrize("name", ["Amazon Bedrock", "amazon-bedrock", "amazon-bedrock/fp8"])
+def test_a_fault_may_hit_one_provider_only(name):
+    world = World(faults=[Fault(kind="content_filter", provider=name)])
+
+    async def story(sim):
+        reasons = []
+        for provider in ("anthropic", "amazon-bedrock"):
+            heard = await ask(sim, "anthropic/claude-sonnet-4.5", provider={"only": [provider]})
+            reasons.append(heard.body["choices"][0]["finish_reason"])
+        return reasons
+
+    assert with_simulator(world, story) == ["stop", "content_filter"]
+
+
 def test_html_and_redirects_come_from_elsewhere():
     page = hit("html")
     assert (page.status, page.headers["Content-Type"][:9]) == (502, "text/html")
@@ -278,7 +292,13 @@ def test_faults_can_be_set_while_it_runs():
         assert (await talk("POST", url, {}, json={"faults": rows})).status == 200
         assert [(await ask(sim)).status for _ in range(2)] == [503, 200]
         shown = (await fetch(sim, "/sim/faults")).body["faults"][0]
-        assert shown == {"kind": "status", "model": "*", "attempts": [1], "status": 503}
+        assert shown == {
+            "kind": "status",
+            "model": "*",
+            "provider": "*",
+            "attempts": [1],
+            "status": 503,
+        }
         wrong = await talk("POST", url, {}, json={"faults": [{"kind": "statsu"}]})
         assert (wrong.status, "'status'" in wrong.body["error"]["message"]) == (400, True)
 
