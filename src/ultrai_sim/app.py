@@ -26,6 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PREFIX = "/api/v1"
 MOST_BODY_BYTES = 64 * 1024 * 1024
+CLIENT_CLOSED = 499
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
@@ -80,6 +81,9 @@ async def _record(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = _refused(refusal, seen)
         except web.HTTPException as error:
             response = _refused(refusals.refuse(error.status, error.reason), seen)
+        except ConnectionError:
+            # The client left while bytes were on their way to it: that is its right.
+            return web.Response(status=CLIENT_CLOSED)
         status = response.status
         return response
     finally:

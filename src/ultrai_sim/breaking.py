@@ -74,6 +74,7 @@ def _length_then_error(script: Script, fault: Fault) -> None:
 
 
 def _append_old_error(script: Script, error: Mapping[str, Any]) -> None:
+    script.billed = True  # this dialect sends the usage, and charges it
     frame = choice_frame({}, beside={"usage": script.usage})
     data = script.head + b'"error":' + encode(error) + b"," + frame.tail
     script.steps += [Send(data), Send(DONE)]

@@ -137,8 +137,8 @@ def cannot_afford(wanted: int, affordable: int) -> Refusal:
     )
 
 
-def in_flight_exhausted(retry_after_s: float = 1) -> Refusal:
-    """It would fit, but for what is being answered right now."""
+def in_flight_exhausted(retry_after: float | str = 1) -> Refusal:
+    """It would fit, but for what is being answered right now; seconds, or the header's text."""
     return refuse(
         402,
         "This request would exceed your available credits given your current in-flight "
@@ -147,7 +147,9 @@ def in_flight_exhausted(retry_after_s: float = 1) -> Refusal:
             "reason": "in_flight_budget_exhausted",
             "limit_source": "openrouter_in_flight_budget",
         },
-        headers={"Retry-After": f"{retry_after_s:g}"},
+        headers={
+            "Retry-After": retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
+        },
     )
 
 

@@ -16,7 +16,7 @@ from ultrai_sim.manners import fingerprint_of, tier_of
 from ultrai_sim.prompt_cache import LEAST_TOKENS, prefixes_of
 from ultrai_sim.speech import Answer
 from ultrai_sim.tokens import NORMALISED, count
-from ultrai_sim.usage import usage_of
+from ultrai_sim.usage import free_of_charge, usage_of
 from ultrai_sim.wire import Envelope, Style, render_body, render_frames
 from ultrai_sim.world import Rendered, World
 
@@ -72,6 +72,8 @@ def render(answer: Answer, order: Order, *, style: Style, error: Any = None) -> 
     """An answer in the form in which it is sent; ``error`` goes into a body's choice."""
     cost = charge(order.model, order.intake, completion_tokens=answer.tokens)
     usage = usage_of(answer, order.intake, cost=cost)
+    if error is not None:
+        usage = free_of_charge(usage)
     frames = render_frames(answer, usage, style=style) if order.stream else ()
     body = b"" if order.stream else render_body(answer, usage, style=style, error=error)
     return Rendered(

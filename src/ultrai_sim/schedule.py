@@ -133,7 +133,8 @@ async def hang_up(request: web.Request, how: str) -> None:
     await asyncio.sleep(SETTLE_S)
     if how == "reset":
         raw = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        if raw is not None:  # a transport in memory has none, and resets by itself
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         transport.abort()
     else:
         transport.close()

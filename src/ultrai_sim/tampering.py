@@ -144,8 +144,7 @@ def _free_minute(_: Fault, around: Circumstances) -> Refusal:
 
 
 def _in_flight(fault: Fault, _: Circumstances) -> Refusal:
-    wait_s = 1.0 if fault.retry_after is None else float(fault.retry_after)
-    return refusals.in_flight_exhausted(wait_s)
+    return refusals.in_flight_exhausted(1 if fault.retry_after is None else fault.retry_after)
 
 
 def _afford(fault: Fault, around: Circumstances) -> Refusal:

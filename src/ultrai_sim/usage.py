@@ -7,6 +7,7 @@ way round, and the tool's own price is in ``cost`` but not in what the upstream 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -57,6 +58,12 @@ def usage_of(answer: Answer, intake: Intake, *, cost: Charge) -> dict[str, Any]:
     if searches or tools:
         usage["server_tool_use_details"] = {**searches, **tools}
     return usage
+
+
+def free_of_charge(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """The same counts for an answer that is not billed, as one that ends in an error is not."""
+    details = dict.fromkeys(usage["cost_details"], 0)
+    return {**usage, "cost": 0, "cost_details": details}
 
 
 def _number(value: float) -> msgspec.Raw:
