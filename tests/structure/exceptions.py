@@ -30,6 +30,9 @@ MANY_POSITIONS: Mapping[str, str] = {
     "ultrai/cli/question.py::FiniteRange.convert": "click calls it with three",
     "ultrai/cli/wishes.py::_wish_config": "click calls a callback with three",
     "ultrai/cli/wishes.py::_wish_debug": "click calls a callback with three",
+    "ultrai/testing/memory_connector.py::MemoryConnector._create_connection": (
+        "aiohttp calls it with three"
+    ),
 }
 
 # Where a forbidden name may be used: rule -> path (a folder ends in a slash) -> why there.

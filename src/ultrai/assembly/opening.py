@@ -79,18 +79,22 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What a program may bring along: clock, chance, an HTTP session, a wire log."""
+    """What a program may bring along: clock, chance, an HTTP session, a wire log.
+
+    `inline`: the database does its work on the calling thread, as a virtual clock needs it.
+    """
 
     clock: Clock
     chance: Callable[[], float]
     session: aiohttp.ClientSession | None = None
     wire_log: Callable[[str], None] | None = None
+    inline: bool = False
 
     @asynccontextmanager
     async def open_store(self, settings: Settings) -> AsyncIterator[StoreRoom]:
         """Open the database in the state directory; everything queued is committed at the end."""
         # In a thread: loading the database library and a first migration take their time.
-        database = await asyncio.to_thread(_open_database, settings)
+        database = await asyncio.to_thread(_open_database, settings, inline=self.inline)
         async with database:
             yield _store_room(database, settings)
 
@@ -168,10 +172,10 @@ def _database_path(settings: Settings) -> Path:
     return Path(settings.database_url.removeprefix("sqlite:///"))
 
 
-def _open_database(settings: Settings) -> Database:
+def _open_database(settings: Settings, *, inline: bool) -> Database:
     from ultrai.store.database import open_database
 
-    return open_database(_database_path(settings))
+    return open_database(_database_path(settings), inline=inline)
 
 
 def _store_room(database: Database, settings: Settings) -> StoreRoom:

@@ -14,7 +14,10 @@ _HEAD_LINE_BYTES: Final = 32 * 1024
 
 
 def open_session(
-    *, connect_timeout_s: float = 10.0, ssl_context: ssl.SSLContext | None = None
+    *,
+    connect_timeout_s: float = 10.0,
+    ssl_context: ssl.SSLContext | None = None,
+    connector: aiohttp.BaseConnector | None = None,
 ) -> aiohttp.ClientSession:
     """A session to be closed by the caller (`async with`); needs a running loop.
 
@@ -23,13 +26,15 @@ def open_session(
     cookie is kept, no environment variable read: a proxy is named per request. A connection that
     has been idle for 15 s is not used again, since a POST on one that the server is just closing
     cannot be repeated safely. One stream buffers at most twice 64 kB before the peer is slowed.
+    `connector` connects in another way than over TCP; the session closes it.
     """
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        ttl_dns_cache=_DNS_CACHE_S,
-        keepalive_timeout=_KEEP_ALIVE_S,
-        ssl=ssl_context if ssl_context is not None else True,
-    )
+    if connector is None:
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            ttl_dns_cache=_DNS_CACHE_S,
+            keepalive_timeout=_KEEP_ALIVE_S,
+            ssl=ssl_context if ssl_context is not None else True,
+        )
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
