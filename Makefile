@@ -9,11 +9,13 @@ IN := .venv/bin
 # The tool that writes the lock files; nothing else uses it.
 LOCKER := uv==0.13.9
 QUESTION := Explain quantum computing in simple terms.
+SEED ?= 0
+N ?= 1000
 # `make test ARGS="-k money"` hands its value to pytest.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo venv test lint types check bench lock clean
+.PHONY: help demo venv test lint types check simulate soak bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +40,12 @@ types: venv ## mypy, strict
 	@$(IN)/python -m mypy
 
 check: lint types test ## lint, types and test
+
+simulate: venv ## one simulated world, told event by event: make simulate SEED=7
+	@$(IN)/python -m tests.simulation.soak --seed $(SEED)
+
+soak: venv ## thousands of simulated worlds, and what they covered: make soak N=10000
+	@$(IN)/python -m tests.simulation.soak --worlds $(N)
 
 bench: venv ## speed and memory, side by side with a bare aiohttp loop
 	@$(IN)/python bench/run.py $(ARGS)

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -77,6 +78,7 @@ class CocktailFile:
         return tuple(dict.fromkeys(ids))
 
 
+@cache
 def shipped_file() -> CocktailFile:
     """The data file of the package: PREMIUM, SPEEDY, BUDGET, DEPTH, LOCAL and their tables."""
     text = resources.files("ultrai").joinpath("data/cocktails.json").read_text(encoding="utf-8")

@@ -47,8 +47,18 @@ class Statements:
     remember_health: str
 
 
+_COMPILED: dict[tuple[str, str], Statements] = {}
+
+
 def compile_statements(dialect: Dialect) -> Statements:
-    """The writer's statements for this database."""
+    """The writer's statements for this database; compiled once in a process."""
+    known = _COMPILED.get((dialect.name, dialect.paramstyle))
+    if known is None:
+        known = _COMPILED[dialect.name, dialect.paramstyle] = _compile(dialect)
+    return known
+
+
+def _compile(dialect: Dialect) -> Statements:
 
     def sql(statement: ClauseElement) -> str:
         return str(statement.compile(dialect=dialect))

@@ -1,0 +1,207 @@
+"""Worlds: everything that one simulation decides beforehand, drawn from its seed.
+
+A world is a value. `draw_world(seed)` always draws the same one: models and prices, the network's
+and the upstream's latencies, which faults are switched on (each world a random few, so that they
+also meet one another), the account's means, the user's settings, what is asked, what the user does
+meanwhile and at which point the process dies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.simulation.breakage import draw_faults
+
+from ultrai_sim import AccountTerms, Fault, KeyTerms, Latency
+
+CRASH_POINTS = (
+    "before the listing",
+    "after the listing",
+    "run_started is queued",
+    "planned is queued",
+    "attempt_started is queued",
+    "a connection is asked for",
+    "a connection stands",
+    "the request has arrived",
+    "first_token is queued",
+    "text is queued",
+    "attempt_failed is queued",
+    "slot_answered is queued",
+    "slot_answered is committed",
+    "slot_failed is queued",
+    "report is queued",
+    "report is committed",
+    "while it closes",
+)
+ACTIONS = ("stop_waiting", "cancel", "cancel_task", "stop_reading")
+
+
+@dataclass(frozen=True)
+class ModelTerms:
+    """One model of the world's catalogue."""
+
+    id: str
+    prompt_usd: str
+    completion_usd: str
+    window: int
+    reasons: bool = False
+    retired: bool = False
+    provider: str = "OpenAI"
+
+    @property
+    def is_free(self) -> bool:
+        return self.id.endswith(":free")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One `ask`. `pause_s`: how long after the one before it (0: together with it)."""
+
+    prompt: str
+    slots: tuple[tuple[str, ...], ...]  # a primary and its backups each
+    named: bool  # asked with `-m`, without backups
+    max_tokens: int
+    deadline_s: float
+    quorum: int | None
+    max_cost_usd: str | None
+    streaming: bool
+    strict: bool
+    pause_s: float
+    action: str | None = None
+    action_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class NetworkTerms:
+    """How connections fare."""
+
+    delay_s: float = 0.0
+    connect_s: float = 0.0
+    refused_share: float = 0.0
+    cuts: int = 0  # at how many places, at most, a write is cut into several reads
+
+
+@dataclass(frozen=True)
+class WorldTerms:
+    """All of it."""
+
+    seed: int
+    models: tuple[ModelTerms, ...]
+    faults: tuple[Fault, ...]
+    latency: Latency
+    network: NetworkTerms
+    account: AccountTerms
+    key: KeyTerms
+    usage_dialect: str
+    comments: int
+    questions: tuple[Question, ...]
+    concurrency: int
+    max_attempts: int
+    max_wait_s: float
+    paces: dict[str, int] = field(default_factory=dict)
+    crash_at: str | None = None
+    crash_after: int = 1  # the how-manieth time that point is reached
+
+
+def draw_world(seed: int) -> WorldTerms:
+    """The world of this seed."""
+    source = Random(f"world {seed}")
+    models = _draw_models(source)
+    ids = [model.id for model in models if not model.retired]
+    questions = _draw_questions(source, models)
+    crash_at = source.choice(CRASH_POINTS) if source.random() < 0.4 else None
+    return WorldTerms(
+        seed=seed,
+        models=models,
+        faults=draw_faults(source, ids),
+        latency=Latency(
+            head_s=source.choice((0.0, 0.05, 0.4)),
+            first_token_s=source.choice((0.0, 0.2, 1.5)),
+            per_token_s=source.choice((0.0, 0.01, 0.05)),
+        ),
+        network=NetworkTerms(
+            delay_s=source.choice((0.0, 0.0, 0.02, 0.15)),
+            connect_s=source.choice((0.0, 0.05)),
+            refused_share=source.choice((0.0, 0.0, 0.0, 0.1)),
+            cuts=source.choice((0, 0, 2, 6)),
+        ),
+        account=_draw_account(source),
+        key=KeyTerms(
+            f"sk-or-v1-{source.getrandbits(256):064x}",
+            limit_usd="0.002" if source.random() < 0.1 else None,
+            disabled=source.random() < 0.02,
+        ),
+        usage_dialect=source.choice("abc"),
+        comments=source.choice((0, 1, 3)),
+        questions=questions,
+        concurrency=source.choice((50, 50, 3, 1)),
+        max_attempts=source.choice((3, 3, 2, 1)),
+        max_wait_s=source.choice((20.0, 20.0, 1.0)),
+        paces={"*": source.choice((6, 30))} if source.random() < 0.1 else {},
+        crash_at=crash_at,
+        crash_after=1 if source.random() < 0.6 else source.randint(2, 4),
+    )
+
+
+def _draw_models(source: Random) -> tuple[ModelTerms, ...]:
+    models = []
+    for number in range(source.randint(3, 9)):
+        free = source.random() < 0.15
+        per_token = source.choice(("0.0000001", "0.00000025", "0.000002", "0.000015"))
+        models.append(
+            ModelTerms(
+                id=f"maker{number % 3}/model-{number}" + (":free" if free else ""),
+                prompt_usd="0" if free else per_token,
+                completion_usd="0" if free else f"{float(per_token) * 4:.9f}",
+                window=source.choice((8_000, 128_000)),
+                reasons=source.random() < 0.2,
+                retired=number > 2 and source.random() < 0.15,
+                provider=source.choice(("OpenAI", "Google", "DeepInfra", "Mistral")),
+            )
+        )
+    return tuple(models)
+
+
+def _draw_account(source: Random) -> AccountTerms:
+    credits_usd = "1000" if source.random() < 0.8 else source.choice(("20", "0.01", "0"))
+    daily = 3 if source.random() < 0.2 else None
+    return AccountTerms(credits_usd=credits_usd, free_daily_limit=daily)
+
+
+def _draw_questions(source: Random, models: tuple[ModelTerms, ...]) -> tuple[Question, ...]:
+    return tuple(
+        _draw_question(source, [model.id for model in models], number)
+        for number in range(source.choice((1, 1, 2, 3)))
+    )
+
+
+def _draw_question(source: Random, ids: list[str], number: int) -> Question:
+    named = source.random() < 0.2
+    width = source.randint(1, min(5, len(ids)))
+    primaries = source.sample(ids, width)
+    slots = []
+    for primary in primaries:
+        others = [each for each in ids if each != primary]
+        backups = source.sample(others, min(len(others), source.randint(0, 3)))
+        slots.append((primary, *(() if named else backups)))
+    acts = source.random() < 0.25
+    # Now and then so much that it just fits into the smaller windows, or just not.
+    filler = " so it goes" * source.randint(2000, 3200) if source.random() < 0.05 else ""
+    return Question(
+        prompt=f"Question {number}: " + " ".join(source.choice(_WORDS) for _ in range(6)) + filler,
+        slots=tuple(slots),
+        named=named,
+        max_tokens=source.choice((1000, 200, 20)),
+        deadline_s=source.choice((180.0, 180.0, 30.0, 5.0)),
+        quorum=source.choice((None, None, None, 1, width)),
+        max_cost_usd=source.choice((None, None, None, None, "0.5", "0.05", "0.01", "0.002")),
+        streaming=source.random() < 0.7,
+        strict=source.random() < 0.05,
+        pause_s=source.choice((0.0, 0.0, 1.0, 40.0)),
+        action=source.choice(ACTIONS) if acts else None,
+        action_s=source.choice((0.0, 0.1, 1.0, 4.0)),
+    )
+
+
+_WORDS = ("quantum", "café", "naïve", "growth", "river", "数字", "энтропия", "🧪", "market", "loop")
