@@ -284,11 +284,9 @@ def _resumed_runs_complete(play: Play) -> Iterator[str]:
 
 
 def _was_limited(report: Report) -> bool:
-    """Whether nobody could have answered in some slot: its models are retired."""
-    return any(
-        slot.failure is not None and slot.failure.kind is FailureKind.MODEL_UNAVAILABLE
-        for slot in report.slots
-    )
+    """Whether nobody could have answered in some slot: models are retired, windows too small."""
+    nobody = (FailureKind.MODEL_UNAVAILABLE, FailureKind.CONTEXT_TOO_LONG)
+    return any(slot.failure is not None and slot.failure.kind in nobody for slot in report.slots)
 
 
 def _the_healed_world_answers(play: Play) -> Iterator[str]:

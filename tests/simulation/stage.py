@@ -333,6 +333,7 @@ class _Stage:
             keys=(terms.key,),
             usage_dialect=terms.usage_dialect,
             comments=terms.comments,
+            says={} if terms.says is None else {"*": terms.says},
             clock=lambda: self.clock.now().timestamp(),
         )
 

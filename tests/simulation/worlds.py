@@ -100,6 +100,7 @@ class WorldTerms:
     max_attempts: int
     max_wait_s: float
     paces: dict[str, int] = field(default_factory=dict)
+    says: str | None = None  # what every model answers; None: as the simulator composes it
     crash_at: str | None = None
     crash_after: int = 1  # the how-manieth time that point is reached
 
@@ -139,6 +140,7 @@ def draw_world(seed: int) -> WorldTerms:
         max_attempts=source.choice((3, 3, 2, 1)),
         max_wait_s=source.choice((20.0, 20.0, 1.0)),
         paces={"*": source.choice((6, 30))} if source.random() < 0.1 else {},
+        says=_draw_text(source) if source.random() < 2 / 3 else None,
         crash_at=crash_at,
         crash_after=1 if source.random() < 0.6 else source.randint(2, 4),
     )
@@ -147,7 +149,7 @@ def draw_world(seed: int) -> WorldTerms:
 def _draw_models(source: Random) -> tuple[ModelTerms, ...]:
     models = []
     for number in range(source.randint(3, 9)):
-        free = source.random() < 0.15
+        free = number > 0 and source.random() < 0.15  # the healed world asks paid ones
         per_token = source.choice(("0.0000001", "0.00000025", "0.000002", "0.000015"))
         models.append(
             ModelTerms(
@@ -167,6 +169,10 @@ def _draw_account(source: Random) -> AccountTerms:
     credits_usd = "1000" if source.random() < 0.8 else source.choice(("20", "0.01", "0"))
     daily = 3 if source.random() < 0.2 else None
     return AccountTerms(credits_usd=credits_usd, free_daily_limit=daily)
+
+
+def _draw_text(source: Random) -> str:
+    return " ".join(source.choice(_WORDS) for _ in range(source.choice((1, 12, 60))))
 
 
 def _draw_questions(source: Random, models: tuple[ModelTerms, ...]) -> tuple[Question, ...]:
