@@ -15,7 +15,7 @@ N ?= 1000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo venv test lint types check simulate soak bench lock clean
+.PHONY: help demo venv test lint types check simulate soak matrix mutants bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,12 @@ simulate: venv ## one simulated world, told event by event: make simulate SEED=7
 
 soak: venv ## thousands of simulated worlds, and what they covered: make soak N=10000
 	@$(IN)/python -m tests.simulation.soak --worlds $(N)
+
+matrix: venv ## write docs/fault-matrix.md: what you see of every fault
+	@$(IN)/python -m tests.simulation.matrix --write
+
+mutants: venv ## break the engine on purpose and see that the tests notice
+	@$(IN)/python scripts/mutation_check.py $(ARGS)
 
 bench: venv ## speed and memory, side by side with a bare aiohttp loop
 	@$(IN)/python bench/run.py $(ARGS)
