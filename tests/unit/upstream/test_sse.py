@@ -2,7 +2,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ultrai.upstream.sse import MAX_EVENT_BYTES, EventParser, EventTooLong
@@ -54,6 +54,7 @@ streams = st.tuples(
 ).map(b"".join)
 
 
+@example(b"data: x\r\ndata: y\r\n\r\n", [8])  # a line end of two bytes, cut between them
 @given(streams, st.lists(st.integers(0, 400), max_size=12))
 def test_any_cutting_of_any_stream_gives_the_events_of_the_standard(stream, cuts):
     assert parse(cut(stream, cuts)) == reference(stream)
