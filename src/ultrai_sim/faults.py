@@ -36,6 +36,20 @@ reset) or on all. Several may be due at once.
 | huge_line | one frame with an enormous text | size (2000000 bytes), after (2) |
 | garbage | a frame (or body) that is not JSON | after (2) |
 | split_bytes | the body written in small pieces, through letters and lines | size (7) |
+| cost_negative, cost_nan, cost_absurd, cost_text | `usage.cost` is -1, the bare token NaN, 1e308 or a text | – |
+| finish_missing | no frame says why it ended; [DONE] comes | – |
+| done_missing | the stream ends after its usage, without [DONE] | – |
+| done_twice | [DONE] comes twice | – |
+| text_after_done | more text, and [DONE] again, after [DONE] | – |
+| carriage_returns | lines end in CR LF | – |
+| bad_utf8 | a text that is no UTF-8 | after (2) |
+| no_choices | a frame with an empty list of choices | after (2) |
+| many_choices | a frame with 10,000 choices, none of them ours, one of index -1 | after (2) |
+| wrong_model | the answer names a model that was not asked | – |
+| wrong_content_type | `text/plain`, whatever the body is | – |
+| gzip_bomb | a small body that unpacks to blanks without end | size (100000000 bytes) |
+| stall_then_error | silence, then "Network connection lost." in the stream | seconds (125), after (2), message, status (502), metadata |
+| tool_calls_broken | a tool call whose arguments are no JSON | – |
 """  # noqa: E501 - a table's row is one line
 
 from __future__ import annotations
@@ -84,6 +98,23 @@ KINDS: Mapping[str, frozenset[str]] = {
     "huge_line": frozenset({"size", "after"}),
     "garbage": AFTER,
     "split_bytes": frozenset({"size"}),
+    "cost_negative": NONE,
+    "cost_nan": NONE,
+    "cost_absurd": NONE,
+    "cost_text": NONE,
+    "finish_missing": NONE,
+    "done_missing": NONE,
+    "done_twice": NONE,
+    "text_after_done": NONE,
+    "carriage_returns": NONE,
+    "bad_utf8": AFTER,
+    "no_choices": AFTER,
+    "many_choices": AFTER,
+    "wrong_model": NONE,
+    "wrong_content_type": NONE,
+    "gzip_bomb": frozenset({"size"}),
+    "stall_then_error": ERROR_OPTIONS | {"seconds", "after"},
+    "tool_calls_broken": NONE,
 }
 """Every kind, and its options beside ``model``, ``provider`` and ``attempts``."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ultrai_sim.admission import Order
 from ultrai_sim.breaking import STREAM_FAULTS
 from ultrai_sim.faults import Fault
+from ultrai_sim.hostile import HOSTILE_FAULTS
 from ultrai_sim.rendering import (
     JSON_HEADERS,
     STREAM_HEADERS,
@@ -71,8 +72,9 @@ async def perform(
         rendered = render(draft.answer, order, style=draft.style, error=draft.choice_error)
     script = _script(world, order, draft=draft, rendered=rendered)
     for fault in faults:
-        if fault.kind in STREAM_FAULTS:
-            STREAM_FAULTS[fault.kind](script, fault)
+        break_script = STREAM_FAULTS.get(fault.kind) or HOSTILE_FAULTS.get(fault.kind)
+        if break_script is not None:
+            break_script(script, fault)
     script.reply.steps = script.steps
     seen = request[SEEN]
     seen.outcome = "client_left"

@@ -189,6 +189,11 @@ def _tool_calls(draft: Draft, _: Fault) -> None:
     draft.answer = Answer((), draft.answer.thoughts, "tool_calls", "tool_calls", tool_calls=(call,))
 
 
+def _tool_calls_broken(draft: Draft, _: Fault) -> None:
+    call = ToolCall("call_simulated1", "look_up", '{"query": "the ans')
+    draft.answer = Answer((), draft.answer.thoughts, "tool_calls", "tool_calls", tool_calls=(call,))
+
+
 def _usage_missing(draft: Draft, _: Fault) -> None:
     draft.style = replace(draft.style, with_usage=False)
 
@@ -223,6 +228,7 @@ ANSWER_FAULTS: Mapping[str, Callable[[Draft, Fault], None]] = {
     "content_filter": _content_filter,
     "refusal": _refusal,
     "tool_calls": _tool_calls,
+    "tool_calls_broken": _tool_calls_broken,
     "usage_missing": _usage_missing,
     "finish_twice": _finish_twice,
     "slow": _slow,

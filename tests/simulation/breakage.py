@@ -31,7 +31,12 @@ _OPTIONS: Mapping[str, Callable[[Random], Any]] = {
     "tokens": lambda source: source.choice((1, 70, 150)),
 }
 # Without these a fault of the kind would cost more time than it tells.
-_NEEDED = {"endless": ("every_s",), "huge_line": ("size",), "comments_only": ("every_s",)}
+_NEEDED = {
+    "endless": ("every_s",),
+    "huge_line": ("size",),
+    "comments_only": ("every_s",),
+    "gzip_bomb": ("size",),
+}
 
 
 def draw_faults(source: Random, ids: list[str]) -> tuple[Fault, ...]:

@@ -1,0 +1,139 @@
+"""Faults of the third stage that OpenRouter was never seen to commit, and clients must survive.
+
+Bytes that no JSON or SSE writer of good faith sends, figures that cannot be, ends that come twice
+or not at all. On an answer that is not streamed, those that are about frames change nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ultrai_sim.faults import Fault
+from ultrai_sim.schedule import Send, Wait
+from ultrai_sim.tampering import Script, error_of
+from ultrai_sim.wire import DONE, choice_frame, encode
+
+BOMB_BYTES = 100_000_000
+LONG_STALL_S = 125.0
+MANY_CHOICES = 10_000
+_COST = re.compile(rb'"cost":[^,}]+')
+_FINISH = re.compile(rb'"finish_reason":"[a-z_]+"')
+_MODEL = re.compile(rb'"model":"[^"]*"')
+
+
+def _rewrite(script: Script, change: Callable[[bytes], bytes]) -> None:
+    """Change what is sent, frame by frame, or the body as a whole."""
+    if not script.stream:
+        body = b"".join(step.data for step in script.steps if isinstance(step, Send))
+        tokens = sum(step.tokens for step in script.steps if isinstance(step, Send))
+        script.steps[:] = [Send(change(body), tokens)]
+        return
+    script.steps[:] = [
+        replace(step, data=change(step.data)) if isinstance(step, Send) else step
+        for step in script.steps
+    ]
+
+
+def _insert(script: Script, fault: Fault, *, data: bytes) -> None:
+    if script.stream:
+        script.steps.insert(script.position(fault.after), Send(data))
+
+
+def _cost_of(literal: bytes) -> Callable[[Script, Fault], None]:
+    def tamper(script: Script, _: Fault) -> None:
+        _rewrite(script, lambda data: _COST.sub(b'"cost":' + literal, data))
+
+    return tamper
+
+
+def _finish_missing(script: Script, _: Fault) -> None:
+    if script.stream:
+        _rewrite(script, lambda data: _FINISH.sub(b'"finish_reason":null', data))
+
+
+def _done_missing(script: Script, _: Fault) -> None:
+    if script.stream:
+        script.steps[:] = [step for step in script.steps if step != Send(DONE)]
+
+
+def _done_twice(script: Script, _: Fault) -> None:
+    if script.stream:
+        script.steps.append(Send(DONE))
+
+
+def _text_after_done(script: Script, _: Fault) -> None:
+    if script.stream:
+        late = script.head + choice_frame({"content": " and one thing more"}).tail
+        script.steps += [Send(late), Send(DONE)]
+
+
+def _carriage_returns(script: Script, _: Fault) -> None:
+    if script.stream:
+        _rewrite(script, lambda data: data.replace(b"\n", b"\r\n"))
+
+
+def _bad_utf8(script: Script, fault: Fault) -> None:
+    frame = script.head + choice_frame({"content": "HERE"}).tail
+    _insert(script, fault, data=frame.replace(b"HERE", b"\xff\xfe\xc3"))
+
+
+def _no_choices(script: Script, fault: Fault) -> None:
+    _insert(script, fault, data=script.head + b'"choices":[]}\n\n')
+
+
+def _many_choices(script: Script, fault: Fault) -> None:
+    choices = [{"index": index, "delta": {"content": "x"}} for index in range(1, MANY_CHOICES)]
+    choices.append({"index": -1, "delta": {"content": "never"}})
+    data = script.head + b'"choices":' + encode(choices) + b"}\n\n"
+    _insert(script, fault, data=data)
+
+
+def _wrong_model(script: Script, _: Fault) -> None:
+    _rewrite(script, lambda data: _MODEL.sub(b'"model":"somebody/else"', data, count=1))
+
+
+def _wrong_content_type(script: Script, _: Fault) -> None:
+    script.reply.headers = {**script.reply.headers, "Content-Type": "text/plain"}
+
+
+def _gzip_bomb(script: Script, fault: Fault) -> None:
+    size = BOMB_BYTES if fault.size is None else fault.size
+    script.billed = False
+    script.reply.headers = {**script.reply.headers, "Content-Encoding": "gzip"}
+    script.steps[:] = [Send(gzip.compress(b" " * size))]
+
+
+def _stall_then_error(script: Script, fault: Fault) -> None:
+    """What a long silence of a provider was reported to end in."""
+    pause = Wait(LONG_STALL_S if fault.seconds is None else fault.seconds)
+    script.billed = False
+    if not script.stream:
+        script.steps[:] = [pause]
+        return
+    error = error_of(replace(fault, message=fault.message or "Network connection lost."))
+    frame = choice_frame({}, {"finish_reason": "error", "native_finish_reason": None})
+    data = script.head + b'"error":' + encode(error) + b"," + frame.tail
+    script.steps[script.position(fault.after) :] = [pause, Send(data)]
+
+
+HOSTILE_FAULTS: Mapping[str, Callable[[Script, Fault], None]] = {
+    "cost_negative": _cost_of(b"-1"),
+    "cost_nan": _cost_of(b"NaN"),
+    "cost_absurd": _cost_of(b"1e308"),
+    "cost_text": _cost_of(b'"free"'),
+    "finish_missing": _finish_missing,
+    "done_missing": _done_missing,
+    "done_twice": _done_twice,
+    "text_after_done": _text_after_done,
+    "carriage_returns": _carriage_returns,
+    "bad_utf8": _bad_utf8,
+    "no_choices": _no_choices,
+    "many_choices": _many_choices,
+    "wrong_model": _wrong_model,
+    "wrong_content_type": _wrong_content_type,
+    "gzip_bomb": _gzip_bomb,
+    "stall_then_error": _stall_then_error,
+}
