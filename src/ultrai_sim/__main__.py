@@ -72,9 +72,8 @@ def _world(options: argparse.Namespace) -> World:
 
 
 def _fresh(world: World, *, seed: int) -> World:
-    """The same configuration with another seed; keys made from the old seed are made anew."""
-    made = World(seed=world.seed).keys
-    return replace(world, seed=seed, keys=() if world.keys == made else world.keys)
+    """The same configuration with another seed; keys made from the seed are made anew."""
+    return replace(world, seed=seed)
 
 
 async def _serve(world: World, options: argparse.Namespace) -> None:

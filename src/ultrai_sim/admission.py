@@ -1,7 +1,7 @@
 """From a request to an order: who asks, what for, and whether OpenRouter would take it.
 
 The checks run in the order that OpenRouter's answers suggest: credentials, JSON, messages, model,
-free tier; then the account's key limit and credits (`accounting`); then `route`. Each raises a
+free tier; then the key's limit and the credits (`account`); then `route`. Each raises a
 `Refusal`.
 """
 
@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ultrai_sim import refusals
+from ultrai_sim.account import Account
 from ultrai_sim.catalogue import Model
+from ultrai_sim.charges import Prices, prices_at
+from ultrai_sim.credentials import inference_key
 from ultrai_sim.intake import Intake, Search
+from ultrai_sim.keys import Key
 from ultrai_sim.prompt_cache import Prefix
 from ultrai_sim.providers import is_named
 from ultrai_sim.question import Question, read_question
@@ -60,10 +64,13 @@ PARAMETERS_CHECKED = frozenset(
 class Order:
     """An admitted chat request. ``max_tokens`` None: not given, so the model's own limit holds.
 
-    ``likeness`` is the same for requests with the same body.
+    ``likeness`` is the same for requests with the same body. ``prices`` are those of the moment at
+    which it ``began``, ``fee`` the share of them that is left to pay where the account's own key
+    pays the provider.
     """
 
-    key: str
+    account: Account
+    key: Key
     authorization: str
     asked: Model
     model: Model
@@ -71,19 +78,25 @@ class Order:
     question: Question
     likeness: bytes
     intake: Intake
+    prices: Prices
     max_tokens: int | None
     stream: bool
     thinking: Thinking
     attempt: int
     generation_id: str
-    created: int
-    hold: Decimal = Decimal(0)
+    began: float
+    fee: Decimal | None = None
     prefixes: Sequence[Prefix] = ()
 
     @property
     def prompt_tokens(self) -> int:
         """All tokens of the prompt."""
         return self.intake.tokens
+
+    @property
+    def created(self) -> int:
+        """When it began, in whole seconds."""
+        return int(self.began)
 
     @property
     def ceiling(self) -> int:
@@ -94,38 +107,29 @@ class Order:
         return min(self.max_tokens, own) if own else self.max_tokens
 
 
-def authenticate(request: web.Request, world: World) -> str:
-    """The key of the Authorization header; 401 if there is none or it does not work."""
-    header = request.headers.get("Authorization")
-    if not header:
-        raise refusals.no_credentials()
-    terms = world.money.keys.get(header.removeprefix("Bearer ").strip())
-    if terms is None or terms.disabled:
-        raise refusals.unknown_key()
-    return terms.key
-
-
 async def take_order(request: web.Request, world: World) -> Order:
     """Check a chat request from its header to the free tier; counts it as an attempt."""
     seen = request[SEEN]
-    key = authenticate(request, world)
+    key = inference_key(request, world)
     raw = await request.read()
     body = read_body(raw)
     seen.body = body
     messages = body.get("messages") or _legacy(body)
     if not isinstance(messages, list) or not messages:
         raise refusals.refuse(400, 'Input required: specify "prompt" or "messages"')
+    began = world.clock()
     asked = _find_model(body, world)
     seen.model, seen.stream = asked.id, body.get("stream") is True
     seen.attempt = world.book.count(asked.id)
     if asked.is_free:
-        world.money.free_tier.admit(world.clock())
+        world.money.free_tier.admit(began)
     likeness = blake2b(raw, digest_size=16).digest()
     drawn = world.draw_id(asked.id, likeness)
-    created = int(world.clock())
     model = world.listing.concrete(asked, drawn[0])
     question = read_question(body, messages, supported=model.parameters)
+    intake = _intake(question, model)
     return Order(
+        account=world.money,
         key=key,
         authorization=request.headers["Authorization"],
         asked=asked,
@@ -133,13 +137,14 @@ async def take_order(request: web.Request, world: World) -> Order:
         provider=model.provider,
         question=question,
         likeness=likeness,
-        intake=_intake(question, model),
+        intake=intake,
+        prices=prices_at(model.pricing, intake.tokens, now=began),
         max_tokens=_max_tokens(body),
         stream=seen.stream,
         thinking=read_thinking(body, model),
         attempt=seen.attempt,
-        generation_id=f"gen-{created}-{b64encode(drawn, b'aZ').decode()}",
-        created=created,
+        generation_id=f"gen-{int(began)}-{b64encode(drawn, b'aZ').decode()}",
+        began=began,
     )
 
 

@@ -2,7 +2,7 @@
 
 Two catalogues are built in, from one file: ``today`` (what OpenRouter listed in November 2026) and
 ``report-2025``, in which also every id of the 2025 report is still listed. Prices stay the decimal
-strings of the wire; `accounting` turns them into charges.
+strings of the wire; `charges` turns them into charges.
 """
 
 from __future__ import annotations

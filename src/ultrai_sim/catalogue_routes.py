@@ -8,12 +8,11 @@ import msgspec
 from aiohttp import web
 
 from ultrai_sim import refusals
-from ultrai_sim.admission import authenticate
 from ultrai_sim.catalogue import Model
+from ultrai_sim.credentials import inference_key
 from ultrai_sim.embedders import embedders_body
 from ultrai_sim.listing import endpoints_body, model_row, providers_body
-from ultrai_sim.refusals import Refusal
-from ultrai_sim.replies import json_response
+from ultrai_sim.replies import OPEN_HEADERS, json_response
 from ultrai_sim.world import WORLD, World
 
 CACHED_LISTING = "public, max-age=120, stale-while-revalidate=3600, stale-if-error=3600"
@@ -39,12 +38,12 @@ async def _models(request: web.Request) -> web.StreamResponse:
     if body is None:
         body = msgspec.json.encode(_listing(request, world))
         world.bodies[request.query_string] = body
-    headers = {"Cache-Control": CACHED_LISTING, "Content-Type": "application/json"}
+    headers = {**OPEN_HEADERS, "Cache-Control": CACHED_LISTING, "Content-Type": "application/json"}
     return web.Response(body=body, headers=headers)
 
 
 async def _user_models(request: web.Request) -> web.StreamResponse:
-    authenticate(request, request.app[WORLD])
+    inference_key(request, request.app[WORLD])
     return await _models(request)
 
 
@@ -68,11 +67,7 @@ def _listing(request: web.Request, world: World) -> dict[str, Any]:
 def _whole(text: str, least: int) -> int:
     if text.isdecimal() and int(text) >= least:
         return int(text)
-    # Validated by another layer than chat's, with another envelope.
-    issue = [{"code": "too_small", "path": ["limit"], "message": f"Expected number >= {least}"}]
-    text = msgspec.json.encode(issue).decode()
-    body = {"success": False, "error": {"name": "ZodError", "message": text}}
-    raise Refusal(400, msgspec.json.encode(body))
+    raise refusals.zod_error("too_small", ["limit"], message=f"expected number >= {least}")
 
 
 async def _count(request: web.Request) -> web.StreamResponse:

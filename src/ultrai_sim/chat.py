@@ -23,8 +23,12 @@ async def complete(request: web.Request, world: World) -> web.StreamResponse:
     # Key, JSON, messages, parameters, model, free tier.
     order = await take_order(request, world)
     # The key's limit, then the account's credits.
-    hold = world.money.reserve(
-        order.key, order.model, prompt=order.prompt_tokens, max_tokens=order.ceiling
+    hold = order.account.reserve(
+        order.key,
+        order.prices,
+        prompt=order.prompt_tokens,
+        max_tokens=order.ceiling,
+        now=order.began,
     )
     try:
         # The endpoints that may serve; from here on a refusal bears the generation's id.
@@ -33,7 +37,7 @@ async def complete(request: web.Request, world: World) -> web.StreamResponse:
         # Moderation and guardrails belong here, before a provider is tried.
         return await _try(request, world, order=order)
     finally:
-        world.money.release(hold)
+        order.account.release(hold)
 
 
 async def _try(request: web.Request, world: World, *, order: Order) -> web.StreamResponse:
@@ -61,5 +65,5 @@ def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
     response.headers["X-Generation-Id"] = order.generation_id
     response.enable_chunked_encoding()
     seen.outcome = "complete"
-    settle(world, order, rendered=rendered, delivered=None, ending=FULL)
+    settle(world, order, rendered=rendered, seen=seen, ending=FULL)
     return response

@@ -15,6 +15,18 @@ def wall_clock() -> float:
     return time.time()
 
 
+class WorldClock:
+    """A source's time, put forward by so many seconds."""
+
+    def __init__(self, source: Clock) -> None:
+        self.source = source
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since the epoch."""
+        return self.source() + self.ahead_s
+
+
 def iso(stamp: float) -> str:
     """A stamp as ISO-8601 in UTC, as OpenRouter writes ``created_at``."""
     return datetime.fromtimestamp(stamp, UTC).isoformat(timespec="milliseconds")

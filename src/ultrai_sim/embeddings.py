@@ -15,44 +15,53 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from ultrai_sim.accounting import BillLine, Charge, charge, js_number
-from ultrai_sim.admission import authenticate, read_body
+from ultrai_sim.admission import read_body
+from ultrai_sim.bill import BillLine
+from ultrai_sim.charges import Charge, charge, js_number, prices_at
+from ultrai_sim.credentials import inference_key
 from ultrai_sim.embedders import VectorOrder, read_vector_order
+from ultrai_sim.generations import Caller, Generation
 from ultrai_sim.intake import Intake
 from ultrai_sim.rendering import JSON_HEADERS
 from ultrai_sim.tokens import NORMALISED
 from ultrai_sim.vectors import shortened, vector_of
-from ultrai_sim.world import SEEN, Generation, World
+from ultrai_sim.world import SEEN, SeenRequest, World
 
 
 async def embed(request: web.Request, world: World) -> web.Response:
     """Answer one request for vectors, or raise the `Refusal` that it meets."""
     seen = request[SEEN]
     seen.outcome = "refused"
-    key = authenticate(request, world)
+    key = inference_key(request, world)
     raw = await request.read()
     seen.body = read_body(raw)
     order = read_vector_order(seen.body)
-    model = order.embedder.model
+    model, now = order.embedder.model, world.clock()
     seen.model = model.id
     tokens = order.text_tokens + order.image_tokens
-    world.money.release(world.money.reserve(key, model, prompt=tokens, max_tokens=0))
+    prices = prices_at(model.pricing, tokens, now=now)
+    world.money.release(world.money.reserve(key, prices, prompt=tokens, max_tokens=0, now=now))
     drawn = world.draw_id(model.id, blake2b(raw, digest_size=16).digest())
-    seen.generation_id = f"gen-{int(world.clock())}-{b64encode(drawn, b'aZ').decode()}"
-    cost = charge(model, Intake(tokens), completion_tokens=0)
+    seen.generation_id = f"gen-{int(now)}-{b64encode(drawn, b'aZ').decode()}"
+    fee = world.money.fee(model.provider, now=now)
+    cost = charge(prices, Intake(tokens), completion_tokens=0, fee=fee)
     body = msgspec.json.encode(_answer(order, cost, generation_id=seen.generation_id))
     line = BillLine(
         generation_id=seen.generation_id,
         model=model.id,
+        permaslug=model.canonical,
+        provider=model.provider,
         key=key,
+        created_at=now,
         prompt_tokens=tokens,
         completion_tokens=0,
-        cost_usd=format(cost.exact, "f"),
-        cost_wire=js_number(cost.total),
+        cost=cost.exact,
+        cost_wire=cost.wire,
         billed=True,
         cancelled=False,
+        upstream=cost.upstream,
     )
-    world.record(_generation(line, order, world=world))
+    world.record(_generation(line, order, seen=seen, available_at=now + world.generation_lag_s))
     seen.outcome = "complete"
     return web.Response(body=body, headers={**JSON_HEADERS, "X-Generation-Id": seen.generation_id})
 
@@ -88,15 +97,15 @@ def _printed(vector: list[float], order: VectorOrder) -> list[float] | str:
 def _usage(order: VectorOrder, cost: Charge) -> dict[str, Any]:
     """The tokens and their cost; by kind where there is more than one."""
     text, images = order.text_tokens, order.image_tokens
-    paid = msgspec.Raw(js_number(cost.total).encode())
+    listed = msgspec.Raw(js_number(cost.total).encode())
     usage: dict[str, Any] = {
         "prompt_tokens": text + images,
         "total_tokens": text + images,
-        "cost": paid,
-        "is_byok": False,
+        "cost": msgspec.Raw(cost.wire.encode()),
+        "is_byok": cost.is_byok,
         "cost_details": {
-            "upstream_inference_cost": paid,
-            "upstream_inference_prompt_cost": paid,
+            "upstream_inference_cost": listed,
+            "upstream_inference_prompt_cost": listed,
             "upstream_inference_completions_cost": 0,
         },
     }
@@ -105,20 +114,17 @@ def _usage(order: VectorOrder, cost: Charge) -> dict[str, Any]:
     return usage
 
 
-def _generation(line: BillLine, order: VectorOrder, *, world: World) -> Generation:
-    model, now = order.embedder.model, world.clock()
+def _generation(
+    line: BillLine, order: VectorOrder, *, seen: SeenRequest, available_at: float
+) -> Generation:
     normalised = sum(piece.count(NORMALISED) for piece in order.pieces) + order.image_tokens
     return Generation(
         line=line,
-        model=model.canonical,
-        provider=model.provider,
         finish_reason=None,
         native_finish_reason=None,
-        reasoning_tokens=0,
         normalised=(normalised, 0),
         streamed=False,
-        created_at=now,
-        elapsed_s=0.0,
-        available_at=now + world.generation_lag_s,
+        caller=Caller(seen.headers, seen.body),
+        available_at=available_at,
         api_type="embeddings",
     )

@@ -85,13 +85,14 @@ async def perform(
         seen.outcome = script.reply.ended
         return response
     finally:
-        settle(
-            world,
-            order,
-            rendered=rendered,
+        ending = Ending(
             delivered=None if script.reply.ended == "complete" else script.reply.delivered,
-            ending=Ending(cancelled=cancelled, billed=draft.billed and script.billed),
+            cancelled=cancelled,
+            billed=draft.billed and script.billed,
+            latency=draft.latency,
+            first_s=script.reply.first_s,
         )
+        settle(world, order, rendered=rendered, seen=seen, ending=ending)
 
 
 def _draft(world: World, order: Order, *, answer: Answer) -> Draft:
@@ -116,9 +117,7 @@ def _script(world: World, order: Order, *, draft: Draft, rendered: Rendered) -> 
         reply.head_s = latency.head_s
         steps += _stream_steps(head, rendered.frames, latency=latency, comments=world.comments)
     else:
-        reply.head_s = (
-            latency.head_s + latency.first_token_s + latency.per_token_s * max(tokens - 1, 0)
-        )
+        reply.head_s = latency.total_s(tokens)
         body = envelope_of(order).opening() + rendered.body
         middle = len(body) // 2
         steps += [Send(body[:middle]), Send(body[middle:], tokens)]

@@ -5,13 +5,17 @@ Every function returns a `Refusal`; raising one ends the request with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
+from ultrai_sim.clock import iso
+
 USER_ID = "user_2simulatedSimulatedSimulate"
 SETTINGS = "https://openrouter.ai/settings"
+
+LimitSource = Literal["openrouter_credits", "openrouter_key_limit", "openrouter_workspace_budget"]
 
 MESSAGES: Mapping[int, str] = {
     400: "Provider returned error",
@@ -89,6 +93,19 @@ def html_page(status: int, title: str) -> Refusal:
     return Refusal(status, page.encode(), content_type="text/html; charset=UTF-8")
 
 
+def zod_error(code: str, path: Sequence[str], *, message: str) -> Refusal:
+    """What the layer that validates some routes sends, before it looks at any key."""
+    issues = [{"code": code, "path": list(path), "message": f"Invalid input: {message}"}]
+    text = msgspec.json.encode(issues).decode()
+    body = {"success": False, "error": {"name": "ZodError", "message": text}}
+    return Refusal(400, msgspec.json.encode(body))
+
+
+def too_large() -> Refusal:
+    """A body that nobody wants to read to its end."""
+    return refuse(413, metadata={"error_type": "payload_too_large"})
+
+
 def no_credentials() -> Refusal:
     """No Authorization header at all."""
     return refuse(401, "No cookie auth credentials found", anonymous=True)
@@ -97,6 +114,11 @@ def no_credentials() -> Refusal:
 def unknown_key() -> Refusal:
     """A key that does not exist, or was disabled or has expired."""
     return refuse(401, "User not found.", anonymous=True)
+
+
+def management_only(status: int = 403) -> Refusal:
+    """A key that may ask models, where keys are managed."""
+    return refuse(status, "Only management keys can perform this operation")
 
 
 def unknown_model(model_id: str) -> Refusal:
@@ -121,18 +143,26 @@ def insufficient_credit() -> Refusal:
     return refuse(402)
 
 
-def cannot_afford(wanted: int, affordable: int) -> Refusal:
+def cannot_afford(
+    wanted: int, affordable: int, *, source: LimitSource = "openrouter_credits"
+) -> Refusal:
     """The prompt and ``max_tokens`` cost more than is left; says how many tokens would fit."""
+    page = "keys" if source == "openrouter_key_limit" else "credits"
+    advice = {
+        "openrouter_credits": "upgrade to a paid account",
+        "openrouter_key_limit": "create a key with a higher total limit",
+        "openrouter_workspace_budget": "raise the budget",
+    }
     return refuse(
         402,
         "This request requires more credits, or fewer max_tokens. You requested up to "
         f"{wanted} tokens, but can only afford {affordable}. To increase, visit "
-        f"{SETTINGS}/credits and upgrade to a paid account",
+        f"{SETTINGS}/{page} and {advice[source]}",
         metadata={
             "provider_name": None,
             "previous_errors": [],
             "reason": "weight_exceeds_budget",
-            "limit_source": "openrouter_credits",
+            "limit_source": source,
         },
     )
 
@@ -153,9 +183,23 @@ def in_flight_exhausted(retry_after: float | str = 1) -> Refusal:
     )
 
 
-def key_limit_exceeded(period: str = "total") -> Refusal:
-    """The key's own ceiling."""
-    return refuse(403, f"Key limit exceeded ({period} limit). Manage it using {SETTINGS}/keys")
+def key_limit_exceeded(period: str = "total", *, status: int = 403) -> Refusal:
+    """The key's own ceiling: 403 as it was seen, or 402 as it is documented."""
+    message = f"Key limit exceeded ({period} limit). Manage it using {SETTINGS}/keys"
+    documented = {"reason": "key_limit_exceeded", "limit_source": "openrouter_key_limit"}
+    return refuse(status, message, metadata=documented if status == 402 else None)  # noqa: PLR2004
+
+
+def budget_exceeded(limit_usd: float, spend_usd: float, *, resets_at: float | None) -> Refusal:
+    """A ceiling over all keys of a workspace; no Retry-After."""
+    metadata = {
+        "limit_source": "openrouter_workspace_budget",
+        "scope": "workspace",
+        "limit_usd": limit_usd,
+        "spend_usd": spend_usd,
+        "resets_at": None if resets_at is None else iso(resets_at),
+    }
+    return refuse(403, "Budget limit exceeded", metadata=metadata)
 
 
 def free_limit(kind: str, limit: int, *, reset_ms: int) -> Refusal:
@@ -163,6 +207,8 @@ def free_limit(kind: str, limit: int, *, reset_ms: int) -> Refusal:
     message = f"Rate limit exceeded: free-models-{kind}."
     if kind == "per-day" and limit <= 50:  # noqa: PLR2004 - the quota without bought credits
         message += " Add 10 credits to unlock 1000 free model requests per day"
+    elif kind == "per-day":
+        message = "Rate limit exceeded: free-models-per-day-high-balance."
     headers = {
         "X-RateLimit-Limit": str(limit),
         "X-RateLimit-Remaining": "0",

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ultrai_sim.accounting import charge
 from ultrai_sim.admission import Order
+from ultrai_sim.charges import charge
 from ultrai_sim.composing import Speaker, compose
 from ultrai_sim.manners import fingerprint_of, tier_of
 from ultrai_sim.prompt_cache import LEAST_TOKENS, prefixes_of
+from ultrai_sim.replies import OPEN_HEADERS
 from ultrai_sim.speech import Answer
 from ultrai_sim.tokens import NORMALISED, count
 from ultrai_sim.usage import free_of_charge, usage_of
@@ -23,8 +24,7 @@ from ultrai_sim.world import Rendered, World
 STREAM_HEADERS: Mapping[str, str] = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-cache",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "X-Generation-Id,X-Provider-Name,request-id,cf-ray",
+    **OPEN_HEADERS,
 }
 JSON_HEADERS: Mapping[str, str] = {**STREAM_HEADERS, "Content-Type": "application/json"}
 
@@ -32,8 +32,17 @@ JSON_HEADERS: Mapping[str, str] = {**STREAM_HEADERS, "Content-Type": "applicatio
 def rendering_of(world: World, order: Order) -> Rendered:
     """The answer as it is without faults, composed once per body, model and provider."""
     _ask_cache(world, order)
+    order.fee = world.money.fee(order.provider, now=order.began)
     intake = order.intake
-    key = (order.model.id, order.provider, order.likeness, intake.cached, intake.written)
+    key = (
+        order.model.id,
+        order.provider,
+        order.likeness,
+        intake.cached,
+        intake.written,
+        order.fee,
+        tuple(order.prices.values()),
+    )
     known = world.rendered.get(key)
     if known is not None:
         return known
@@ -70,7 +79,7 @@ def _compose(world: World, order: Order) -> Answer:
 
 def render(answer: Answer, order: Order, *, style: Style, error: Any = None) -> Rendered:
     """An answer in the form in which it is sent; ``error`` goes into a body's choice."""
-    cost = charge(order.model, order.intake, completion_tokens=answer.tokens)
+    cost = charge(order.prices, order.intake, completion_tokens=answer.tokens, fee=order.fee)
     usage = usage_of(answer, order.intake, cost=cost)
     if error is not None:
         usage = free_of_charge(usage)

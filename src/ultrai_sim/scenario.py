@@ -41,9 +41,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ultrai_sim.accounting import AccountTerms, KeyTerms
+from ultrai_sim.account import AccountTerms
 from ultrai_sim.catalogue import BUILT_IN, read_model
 from ultrai_sim.faults import FaultError, read_fault
+from ultrai_sim.keys import KeyTerms
 from ultrai_sim.schedule import Latency
 from ultrai_sim.world import World
 

@@ -41,6 +41,10 @@ class Latency:
         """Whether an answer may go out in one write."""
         return not (self.head_s or self.first_token_s or self.per_token_s)
 
+    def total_s(self, tokens: int) -> float:
+        """How long an answer of so many tokens takes."""
+        return self.head_s + self.first_token_s + self.per_token_s * max(tokens - 1, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -80,7 +84,8 @@ Step = Send | Wait | Repeat | HangUp
 class Reply:
     """An answer to perform. ``split`` is the largest write in bytes (None: as the steps have it).
 
-    ``delivered`` counts tokens while it is played; ``ended`` tells how it ended.
+    ``delivered`` counts tokens while it is played, ``first_s`` is when the first one was sent;
+    ``ended`` tells how it ended.
     """
 
     steps: Sequence[Step]
@@ -89,6 +94,7 @@ class Reply:
     head_s: float = 0.0
     split: int | None = None
     delivered: int = 0
+    first_s: float = 0.0
     ended: str = field(default="cut", init=False)
 
 
@@ -97,6 +103,8 @@ async def play(request: web.Request, reply: Reply) -> web.StreamResponse:
 
     Raises `ConnectionError` or is cancelled when the client leaves first.
     """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     if reply.head_s:
         await asyncio.sleep(reply.head_s)
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
@@ -108,6 +116,8 @@ async def play(request: web.Request, reply: Reply) -> web.StreamResponse:
         match step:
             case Send(data, tokens):
                 await _write(response, data, split=reply.split)
+                if tokens and not reply.delivered:
+                    reply.first_s = loop.time() - began
                 reply.delivered += tokens
             case Wait():
                 await _wait(response, step)

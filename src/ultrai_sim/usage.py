@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ultrai_sim.accounting import Charge, js_number
+from ultrai_sim.charges import Charge, js_number
 from ultrai_sim.intake import Intake
 from ultrai_sim.speech import Answer
 
@@ -35,7 +35,7 @@ def usage_of(answer: Answer, intake: Intake, *, cost: Charge) -> dict[str, Any]:
         "prompt_tokens": intake.tokens,
         "completion_tokens": answer.tokens,
         "total_tokens": intake.tokens + answer.tokens,
-        "cost": _number(cost.total),
+        "cost": msgspec.Raw(cost.wire.encode()),
     }
     prompt = {
         "cached_tokens": intake.cached,
@@ -48,7 +48,7 @@ def usage_of(answer: Answer, intake: Intake, *, cost: Charge) -> dict[str, Any]:
         usage["completion_tokens_details"] = completion
         usage["cost_details"] = costs
     else:
-        usage["is_byok"] = False
+        usage["is_byok"] = cost.is_byok
         usage["prompt_tokens_details"] = prompt
         usage["cost_details"] = costs
         usage["completion_tokens_details"] = completion

@@ -15,10 +15,14 @@ from typing import Any
 
 from aiohttp import web
 
-from ultrai_sim.accounting import Account, AccountTerms, BillLine, Charge, KeyTerms
+from ultrai_sim.account import Account, AccountTerms
+from ultrai_sim.bill import BillLine
 from ultrai_sim.catalogue import Catalogue, Model, load_catalogue
-from ultrai_sim.clock import Clock, iso, wall_clock
+from ultrai_sim.charges import Charge
+from ultrai_sim.clock import Clock, WorldClock, iso, wall_clock
 from ultrai_sim.faults import Fault, FaultBook
+from ultrai_sim.generations import Generation
+from ultrai_sim.keys import KINDS, Key, KeyTerms
 from ultrai_sim.prompt_cache import PromptCache
 from ultrai_sim.schedule import Latency
 from ultrai_sim.speech import Answer
@@ -81,26 +85,6 @@ class Rendered:
     normalised: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """A finished or cancelled request, as `/generation` tells it from ``available_at`` on."""
-
-    line: BillLine
-    model: str
-    provider: str
-    finish_reason: str | None
-    native_finish_reason: str | None
-    reasoning_tokens: int
-    normalised: tuple[int, int]
-    streamed: bool
-    created_at: float
-    elapsed_s: float
-    available_at: float
-    api_type: str = "completions"
-    cached_tokens: int = 0
-    cache_discount: float | None = None
-
-
 @dataclass
 class World:
     """Configuration first, then state (``init=False``).
@@ -142,15 +126,17 @@ class World:
     def __post_init__(self) -> None:
         """Start with nothing seen."""
         self.observers = []
-        if not self.keys:
-            secret = blake2b(f"key {self.seed}".encode(), digest_size=32).hexdigest()
-            self.keys = (KeyTerms(f"sk-or-v1-{secret}"),)
         self.reset()
 
     @property
     def api_key(self) -> str:
-        """The first key, which works unless it is disabled."""
-        return self.keys[0].key
+        """The first inference key, which works unless it is disabled."""
+        return next(key.secret for key in self.money.keys.values() if key.kind == "inference")
+
+    @property
+    def management_key(self) -> str:
+        """The first management key."""
+        return next(key.secret for key in self.money.keys.values() if key.kind == "management")
 
     @property
     def bill(self) -> list[BillLine]:
@@ -164,7 +150,10 @@ class World:
             listing = load_catalogue(listing)
         self.listing = listing.with_models(self.models) if self.models else listing
         self.book = FaultBook(self.faults)
-        self.money = Account(self.account, {terms.key: terms for terms in self.keys})
+        if not isinstance(self.clock, WorldClock):
+            self.clock = WorldClock(self.clock)
+        self.clock.ahead_s = 0.0
+        self.money = Account(self.account, self._fresh_keys(self.clock()))
         self.requests = deque(maxlen=MOST_REQUESTS_KEPT)
         self.generations = {}
         self.rendered = {}
@@ -174,6 +163,22 @@ class World:
         self.received = 0
         self.epoch += 1
         self.asked = Counter()
+
+    def advance(self, seconds: float) -> None:
+        """Put the clock forward: quotas, windows and lags follow it, nobody has to wait."""
+        if not isinstance(self.clock, WorldClock):
+            self.clock = WorldClock(self.clock)
+        self.clock.ahead_s += seconds
+
+    def _fresh_keys(self, now: float) -> list[Key]:
+        """The keys as configured, and of each kind that is missing one made from the seed."""
+        terms = list(self.keys)
+        for kind in KINDS:
+            if all(one.kind != kind for one in terms):
+                name = "key" if kind == "inference" else "management key"
+                secret = blake2b(f"{name} {self.seed}".encode(), digest_size=32).hexdigest()
+                terms.append(KeyTerms(f"sk-or-v1-{secret}", kind=kind, name=f"The {kind} key"))
+        return [Key.of(one, now=now) for one in terms]
 
     def set_faults(self, faults: Iterable[Fault]) -> None:
         """These faults and no others from now on; attempts are counted anew."""

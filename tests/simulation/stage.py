@@ -41,8 +41,8 @@ from ultrai.store.database import open_database
 from ultrai.testing import FixedClock, run_in_virtual_time
 from ultrai.testing.memory_transport import Link
 from ultrai.testing.network import Weather
-from ultrai_sim import Catalogue, KeyTerms, Latency, Model, World, make_app
-from ultrai_sim.accounting import FreeTier
+from ultrai_sim import Catalogue, Latency, Model, World, make_app
+from ultrai_sim.free_tier import FreeTier
 from ultrai_sim.world import SeenRequest
 
 HOST, PORT = "127.0.0.1", 8585
@@ -243,7 +243,8 @@ class _Stage:
         world.latency = Latency()
         world.money.bought += 1000
         world.money.free_tier = FreeTier(20, 1000)
-        world.money.keys = {k: _unlimited(t) for k, t in world.money.keys.items()}
+        for key in world.money.keys.values():
+            key.limit, key.disabled = None, False
         self.healthy = True
 
     def _process(self, *, die_at: str | None) -> Process:
@@ -393,10 +394,6 @@ def _splitter(source: Random, most: int) -> Callable[[bytes], Sequence[bytes]]:
         return [data[a:b] for a, b in pairwise((0, *cuts, len(data))) if a < b]
 
     return split
-
-
-def _unlimited(terms: KeyTerms) -> KeyTerms:
-    return KeyTerms(terms.key)
 
 
 class _Complaints(logging.Handler):

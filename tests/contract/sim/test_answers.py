@@ -8,7 +8,7 @@ import pytest
 from tests.contract.sim.talking import PROMPT, ask, fetch, one, talk, with_simulator
 
 from ultrai_sim import KeyTerms, Latency, World
-from ultrai_sim.accounting import js_number
+from ultrai_sim.charges import js_number
 
 
 def test_a_request_without_credentials_is_told_so():
@@ -262,8 +262,9 @@ def test_reset_forgets_everything():
     async def story(sim):
         await ask(sim)
         await talk("POST", f"{sim.origin}/sim/reset", {})
-        assert (await fetch(sim, "/sim/bill")).body == {"data": [], "total_usd": "0"}
-        assert (await fetch(sim, "/sim/requests")).body == {"data": []}
+        bill = (await fetch(sim, "/sim/bill")).body
+        assert (bill["data"], bill["total_usd"], bill["by_model"]) == ([], "0", {})
+        assert (await fetch(sim, "/sim/requests")).body == {"data": [], "last": 0}
 
     with_simulator(None, story)
 

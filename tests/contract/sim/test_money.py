@@ -110,14 +110,15 @@ def test_a_key_has_its_own_ceiling():
     world = World(keys=[KeyTerms("sk-or-v1-small", limit_usd="0.0001", limit_reset="daily")])
 
     async def story(sim):
-        await ask(sim)
+        served = await ask(sim, max_tokens=5)
         shown = (await fetch(sim, "/key")).body["data"]
-        return (await ask(sim)), shown
+        return served, (await ask(sim, max_tokens=5)), shown
 
-    refused, shown = with_simulator(world, story)
-    assert refused.status == 403
+    served, refused, shown = with_simulator(world, story)
+    assert (served.status, refused.status) == (200, 403)
     assert "Key limit exceeded (daily limit)" in refused.body["error"]["message"]
-    assert (shown["limit"], shown["limit_remaining"]) == (0.0001, 0)
+    assert shown["limit"] == 0.0001
+    assert shown["limit_remaining"] == pytest.approx(0.0001 - served.body["usage"]["cost"])
 
 
 def test_the_bill_agrees_with_what_the_answers_said():

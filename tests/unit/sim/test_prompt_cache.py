@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from tests.unit.sim.answers import model_of, question_of
 
-from ultrai_sim.accounting import charge
+from ultrai_sim.charges import charge
 from ultrai_sim.intake import Intake, cache_discount
 from ultrai_sim.prompt_cache import PromptCache, prefixes_of
 
@@ -122,10 +122,12 @@ def test_a_mark_at_the_top_level_is_at_the_end():
 
 def test_caching_changes_the_price():
     claude = model_of(CLAUDE)
-    plain = charge(claude, Intake(10_000), completion_tokens=0)
-    read = charge(claude, Intake(10_000, cached=10_000), completion_tokens=0)
-    written = charge(claude, Intake(10_000, written=10_000), completion_tokens=0)
-    kept = charge(claude, Intake(10_000, written=10_000, kept_s=3600.0), completion_tokens=0)
+    plain = charge(claude.pricing, Intake(10_000), completion_tokens=0)
+    read = charge(claude.pricing, Intake(10_000, cached=10_000), completion_tokens=0)
+    written = charge(claude.pricing, Intake(10_000, written=10_000), completion_tokens=0)
+    kept = charge(
+        claude.pricing, Intake(10_000, written=10_000, kept_s=3600.0), completion_tokens=0
+    )
     assert plain.exact == Decimal("0.03")
     assert (read.exact, written.exact, kept.exact) == (
         Decimal("0.003"),

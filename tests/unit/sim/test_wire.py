@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.sim.answers import CLOCK, WEATHER, answer_to, model_of
 
-from ultrai_sim.accounting import charge
+from ultrai_sim.charges import charge
 from ultrai_sim.intake import Intake
 from ultrai_sim.usage import usage_of
 from ultrai_sim.wire import Envelope, Style, render_body, render_frames
@@ -35,7 +35,7 @@ ENVELOPE = Envelope("gen-1-a", 1_790_000_000, "openai/gpt-4o", "OpenAI")
 
 def usage_for(answer, model_id="openai/gpt-4o", *, search=None, tokens=16):
     intake = Intake(tokens, search=search)
-    cost = charge(model_of(model_id), intake, completion_tokens=answer.tokens)
+    cost = charge(model_of(model_id).pricing, intake, completion_tokens=answer.tokens)
     return usage_of(answer, intake, cost=cost)
 
 

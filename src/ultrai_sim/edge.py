@@ -1,0 +1,92 @@
+"""The outermost layer: every request is written down, every refusal becomes a response.
+
+Routes under ``/sim`` are not OpenRouter's and leave no trace. What is outside the interface is
+answered by a page, as a web site does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from ultrai_sim import refusals
+from ultrai_sim.refusals import Refusal
+from ultrai_sim.replies import OPEN_HEADERS, preflight_response
+from ultrai_sim.world import SEEN, WORLD, SeenRequest
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+INTERFACE = "/api/"
+CLIENT_CLOSED = 499
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+
+
+@web.middleware
+async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Write a request of the interface down, and turn what was raised into a response."""
+    if request.path.startswith("/sim/"):
+        return await handler(request)
+    world = request.app[WORLD]
+    world.received += 1
+    seen = SeenRequest(
+        n=world.received,
+        method=request.method,
+        path=request.path,
+        query=request.query_string,
+        headers=_masked(request),
+        started_at=world.clock(),
+        peer_port=_peer_port(request),
+    )
+    request[SEEN] = seen
+    world.see(seen)
+    status: int | None = None
+    try:
+        try:
+            response = await _answer(request, handler)
+        except Refusal as refusal:
+            response = _refused(refusal, seen)
+        except ConnectionError:
+            # The client left while bytes were on their way to it: that is its right.
+            return web.Response(status=CLIENT_CLOSED)
+        status = response.status
+        return response
+    finally:
+        world.finish(seen, status)
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.method == "OPTIONS" and request.path.startswith(INTERFACE):
+        return preflight_response()
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        raise refusals.too_large() from None
+    except web.HTTPException as error:
+        if not request.path.startswith(INTERFACE):
+            raise refusals.html_page(error.status, error.reason) from None
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        raise refusals.refuse(error.status, error.reason, headers=allow, anonymous=True) from None
+
+
+def _masked(request: web.Request) -> dict[str, str]:
+    headers = dict(request.headers)
+    for name in headers:
+        if name.lower() in SECRET_HEADERS:
+            headers[name] = "***"
+    return headers
+
+
+def _peer_port(request: web.Request) -> int | None:
+    """The client's port: two requests with the same one came over one connection."""
+    transport = request.transport
+    peer = None if transport is None else transport.get_extra_info("peername")
+    return peer[1] if isinstance(peer, tuple) else None
+
+
+def _refused(refusal: Refusal, seen: SeenRequest) -> web.Response:
+    headers = {"Content-Type": refusal.content_type, **OPEN_HEADERS}
+    if seen.generation_id is not None:
+        headers["X-Generation-Id"] = seen.generation_id
+    headers |= refusal.headers
+    return web.Response(status=refusal.status, body=refusal.body, headers=headers)

@@ -1,0 +1,108 @@
+"""Routes under ``/sim``, which OpenRouter does not have: for tests to look inside and to steer.
+
+What was seen, what was billed, which keys there are; the clock, the faults; forget all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from ultrai_sim import refusals
+from ultrai_sim.bill import bill_body
+from ultrai_sim.clock import iso
+from ultrai_sim.faults import FaultError, read_fault
+from ultrai_sim.keys import KeyTermsError, moment_of
+from ultrai_sim.replies import json_response
+from ultrai_sim.world import WORLD, World
+
+
+def sim_routes() -> list[web.RouteDef]:
+    """The routes."""
+    return [
+        web.get("/sim/requests", _requests),
+        web.get("/sim/bill", _bill),
+        web.get("/sim/keys", _keys),
+        web.get("/sim/clock", _clock),
+        web.post("/sim/clock", _set_clock),
+        web.get("/sim/faults", _faults),
+        web.post("/sim/faults", _set_faults),
+        web.post("/sim/reset", _reset),
+    ]
+
+
+async def _requests(request: web.Request) -> web.StreamResponse:
+    """The requests after number ``since``."""
+    since = request.query.get("since", "0")
+    if not since.isdecimal():
+        return _wrong("since: expected a number of a request")
+    world = request.app[WORLD]
+    rows = [seen.to_dict() for seen in world.requests if seen.n > int(since)]
+    return json_response({"data": rows, "last": world.received})
+
+
+async def _bill(request: web.Request) -> web.StreamResponse:
+    return json_response(bill_body(request.app[WORLD].bill))
+
+
+async def _keys(request: web.Request) -> web.StreamResponse:
+    """The keys with their secrets: here they open nothing but a simulator."""
+    rows = [
+        {"key": key.secret, "kind": key.kind, "name": key.name, "hash": key.hash}
+        for key in request.app[WORLD].money.keys.values()
+    ]
+    return json_response({"data": rows})
+
+
+async def _clock(request: web.Request) -> web.StreamResponse:
+    return _time_of(request.app[WORLD])
+
+
+async def _set_clock(request: web.Request) -> web.StreamResponse:
+    """Put the clock forward: ``{"advance_s": 3600}`` or ``{"now": "2026-11-24T00:00:00Z"}``."""
+    world = request.app[WORLD]
+    try:
+        wish: Any = msgspec.json.decode(await request.read())
+        if "now" in wish:
+            world.advance(moment_of(wish["now"]) - world.clock())
+        else:
+            world.advance(float(wish["advance_s"]))
+    except (msgspec.DecodeError, KeyTermsError, KeyError, TypeError, ValueError):
+        return _wrong('clock: expected {"advance_s": seconds} or {"now": a moment in UTC}')
+    return _time_of(world)
+
+
+def _time_of(world: World) -> web.Response:
+    now = world.clock()
+    return json_response({"now": iso(now), "stamp": now})
+
+
+async def _reset(request: web.Request) -> web.StreamResponse:
+    request.app[WORLD].reset()
+    return json_response({"ok": True})
+
+
+async def _faults(request: web.Request) -> web.StreamResponse:
+    rows = [
+        {name: value for name, value in asdict(fault).items() if value is not None}
+        for fault in request.app[WORLD].book.faults
+    ]
+    return json_response({"faults": rows})
+
+
+async def _set_faults(request: web.Request) -> web.StreamResponse:
+    """Replace the faults by ``{"faults": [{"kind": …}, …]}``; attempts are counted anew."""
+    try:
+        rows = msgspec.json.decode(await request.read())["faults"]
+        faults = [read_fault(row) for row in rows]
+    except (FaultError, msgspec.DecodeError, KeyError, TypeError) as error:
+        return _wrong(f"faults: {error}")
+    request.app[WORLD].set_faults(faults)
+    return json_response({"faults": len(faults)})
+
+
+def _wrong(message: str) -> web.Response:
+    return json_response(refusals.error_body(400, message), status=400)
