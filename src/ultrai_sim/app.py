@@ -7,7 +7,7 @@ from aiohttp import web
 from ultrai_sim import chat
 from ultrai_sim.account_routes import account_routes
 from ultrai_sim.catalogue_routes import catalogue_routes
-from ultrai_sim.edge import record
+from ultrai_sim.edge import date, record
 from ultrai_sim.embeddings import embed
 from ultrai_sim.key_routes import key_routes
 from ultrai_sim.sim_routes import sim_routes
@@ -25,6 +25,7 @@ def make_app(world: World) -> web.Application:
     """
     app = web.Application(middlewares=[record], client_max_size=MOST_BODY_BYTES)
     app[WORLD] = world
+    app.on_response_prepare.append(date)
     router = app.router
     router.add_post(f"{PREFIX}/chat/completions", _chat)
     router.add_post(f"{PREFIX}/completions", _chat)

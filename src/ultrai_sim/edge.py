@@ -7,6 +7,8 @@ answered by a page, as a web site does.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -53,6 +55,16 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
     finally:
         world.finish(seen, status)
+
+
+async def date(request: web.Request, response: web.StreamResponse) -> None:
+    """Stamp a response with the world's time: a Retry-After that is a date is meant by it."""
+    response.headers["Date"] = _http_date(int(request.app[WORLD].clock()))
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:

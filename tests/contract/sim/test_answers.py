@@ -17,6 +17,12 @@ def test_a_request_without_credentials_is_told_so():
     assert heard.body["error"] == {"message": "No cookie auth credentials found", "code": 401}
 
 
+@pytest.mark.parametrize("fields", [{}, {"stream": True}, {"key": None}])
+def test_an_answer_is_dated_by_the_worlds_clock(fields):
+    world = World(clock=lambda: 1_795_435_200.0, latency=Latency(head_s=0.001))
+    assert one(world, **fields).headers["Date"] == "Mon, 23 Nov 2026 12:00:00 GMT"
+
+
 def test_an_unknown_or_disabled_key_is_nobody():
     world = World(keys=[KeyTerms("sk-or-v1-good"), KeyTerms("sk-or-v1-off", disabled=True)])
     for key in ("sk-or-v1-wrong", "sk-or-v1-off"):
