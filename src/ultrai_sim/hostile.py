@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 
 from ultrai_sim.faults import Fault
-from ultrai_sim.schedule import Send, Wait
+from ultrai_sim.schedule import Send, Step, Wait
 from ultrai_sim.tampering import Script, error_of
 from ultrai_sim.wire import DONE, choice_frame, encode
 
@@ -25,16 +26,23 @@ _MODEL = re.compile(rb'"model":"[^"]*"')
 
 
 def _rewrite(script: Script, change: Callable[[bytes], bytes]) -> None:
-    """Change what is sent, frame by frame, or the body as a whole."""
+    """Change what is sent: frame by frame, or what a body sends without a pause as a whole."""
     if not script.stream:
-        body = b"".join(step.data for step in script.steps if isinstance(step, Send))
-        tokens = sum(step.tokens for step in script.steps if isinstance(step, Send))
-        script.steps[:] = [Send(change(body), tokens)]
-        return
+        script.steps[:] = _joined(script.steps)
     script.steps[:] = [
         replace(step, data=change(step.data)) if isinstance(step, Send) else step
         for step in script.steps
     ]
+
+
+def _joined(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same with what is sent in a row as one; waits and hang-ups stay where they are."""
+    for is_sent, run in groupby(steps, key=lambda step: isinstance(step, Send)):
+        if not is_sent:
+            yield from run
+            continue
+        sent = [step for step in run if isinstance(step, Send)]
+        yield Send(b"".join(s.data for s in sent), sum(s.tokens for s in sent))
 
 
 def _insert(script: Script, fault: Fault, *, data: bytes) -> None:

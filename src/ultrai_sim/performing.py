@@ -39,6 +39,8 @@ from ultrai_sim.world import SEEN, Rendered, World
 if TYPE_CHECKING:
     from aiohttp import web
 
+SCRIPT_FAULTS = {**STREAM_FAULTS, **HOSTILE_FAULTS}
+
 
 async def refuse_if_due(world: World, order: Order, *, faults: Sequence[Fault]) -> None:
     """Raise the error that a fault asks for, as late as another fault asks for."""
@@ -72,9 +74,8 @@ async def perform(
         rendered = render(draft.answer, order, style=draft.style, error=draft.choice_error)
     script = _script(world, order, draft=draft, rendered=rendered)
     for fault in faults:
-        break_script = STREAM_FAULTS.get(fault.kind) or HOSTILE_FAULTS.get(fault.kind)
-        if break_script is not None:
-            break_script(script, fault)
+        if fault.kind in SCRIPT_FAULTS:
+            SCRIPT_FAULTS[fault.kind](script, fault)
     script.reply.steps = script.steps
     seen = request[SEEN]
     seen.outcome = "client_left"

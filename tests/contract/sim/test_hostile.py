@@ -93,3 +93,11 @@ def test_arguments_of_a_tool_call_may_be_no_json(stream):
     )
     with pytest.raises(json.JSONDecodeError):
         json.loads("".join(part["function"]["arguments"] for part in parts))
+
+
+def test_a_body_that_is_rewritten_still_breaks_where_another_fault_breaks_it():
+    """Two faults at once: neither undoes the other."""
+    for kind in ("wrong_model", "cost_nan"):
+        for order in (1, -1):
+            both = [Fault(kind="reset"), Fault(kind=kind)][::order]
+            assert one(World(faults=both), stream=False).broken is not None
