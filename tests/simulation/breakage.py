@@ -30,8 +30,9 @@ _OPTIONS: Mapping[str, Callable[[Random], Any]] = {
     "size": lambda source: source.choice((1, 5, 3000)),
     "tokens": lambda source: source.choice((1, 70, 150)),
 }
-# Without these a fault of the kind would cost more time than it tells.
+# Without these a fault of the kind would cost more time than it tells, or always be the same.
 _NEEDED = {
+    "status": ("status",),
     "endless": ("every_s",),
     "huge_line": ("size",),
     "comments_only": ("every_s",),
@@ -51,7 +52,7 @@ def draw_fault(source: Random, kind: str, ids: list[str]) -> Fault:
     """A fault of that kind, for one model or for all, on some attempts or on all."""
     options: dict[str, Any] = {}
     for name in sorted(KINDS[kind]):
-        needed = name in _NEEDED.get(kind, ()) or (kind == "status" and name == "status")
+        needed = name in _NEEDED.get(kind, ())
         if name in _OPTIONS and (needed or source.random() < 0.5):
             options[name] = _OPTIONS[name](source)
     if options.get("status") in STOPPING and source.random() < 0.8:

@@ -18,7 +18,8 @@ from itertools import groupby
 from pathlib import Path
 from random import Random
 
-from aiohttp import web
+from tests.simulation.breakage import STATUSES
+from tests.simulation.serving import ADDRESS, BASE_URL, served
 
 from ultrai.assembly.facade import UltrAI
 from ultrai.assembly.opening import Pieces
@@ -32,13 +33,11 @@ from ultrai.settings.model import Settings
 from ultrai.testing import FixedClock, run_in_virtual_time
 from ultrai.testing.network import MemoryNetwork
 from ultrai.upstream.session import open_session
-from ultrai_sim import Catalogue, Fault, Latency, Model, World, make_app
+from ultrai_sim import Catalogue, Fault, Latency, Model, World
 from ultrai_sim.faults import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "fault-matrix.md"
-ADDRESS = ("127.0.0.1", 8585)
 MODELS = ("acme/one", "acme/two")
-STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 524, 529)
 # A fault that would go on for ever at no cost in time is given a pace.
 PACED = {"endless": {"every_s": 0.05}, "huge_line": {"size": 300_000}}
 # What may strike before the first text as well as after it is shown in both places.
@@ -94,15 +93,11 @@ async def _meet(fault: Fault, home: Path, *, streamed: bool, backups: Sequence[s
         says={"*": " ".join(["and so on"] * 20)},
         clock=lambda: clock.now().timestamp(),
     )
-    runner = web.AppRunner(make_app(world), access_log=None, handler_cancellation=True)
-    await runner.setup()
     network = MemoryNetwork()
-    assert runner.server is not None
-    network.listen(ADDRESS, runner.server)
     settings = Settings(
         home=home,
         key=Secret(world.api_key),
-        base_url=f"http://{ADDRESS[0]}:{ADDRESS[1]}/api/v1",
+        base_url=BASE_URL,
         history=False,
         cocktails=(Cocktail("ROUND", (Slot(MODELS[0], tuple(backups)),), source="matrix"),),
     )
@@ -112,12 +107,12 @@ async def _meet(fault: Fault, home: Path, *, streamed: bool, backups: Sequence[s
         sampling=Sampling(max_tokens=200),
         streaming=streamed,
     )
-    async with open_session(connector=network.connector()) as session:
-        pieces = Pieces(clock, Random(1).random, session, inline=True)
-        async with UltrAI(settings, pieces) as ultrai:
-            report = await (await ultrai.start(ask)).report()
-    await runner.cleanup()
-    return report
+    async with served(world) as server:
+        network.listen(ADDRESS, server)
+        async with open_session(connector=network.connector()) as session:
+            pieces = Pieces(clock, Random(1).random, session, inline=True)
+            async with UltrAI(settings, pieces) as ultrai:
+                return await (await ultrai.start(ask)).report()
 
 
 def page() -> str:

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -121,10 +120,6 @@ class Process:
         self._clock = clock
         self._chance = chance
         self._main: asyncio.Task[object] | None = None
-
-    @property
-    def home(self) -> Path:
-        return self.settings.home
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[UltrAI]:

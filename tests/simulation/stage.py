@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,8 +20,8 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from aiohttp import web
 from tests.simulation.process import Hooks, Process, WatchedNetwork
+from tests.simulation.serving import ADDRESS, BASE_URL, served
 from tests.simulation.worlds import Question, WorldTerms, draw_world
 
 from ultrai.assembly.facade import UltrAI
@@ -41,11 +39,10 @@ from ultrai.store.database import open_database
 from ultrai.testing import FixedClock, run_in_virtual_time
 from ultrai.testing.memory_transport import Link
 from ultrai.testing.network import Weather
-from ultrai_sim import Catalogue, Latency, Model, World, make_app
+from ultrai_sim import Catalogue, Latency, Model, World
 from ultrai_sim.free_tier import FreeTier
 from ultrai_sim.world import SeenRequest
 
-HOST, PORT = "127.0.0.1", 8585
 HEALING_S = 25 * 3600.0  # longer than any circuit, pause or daily quota lasts
 LONGEST_S = 100 * 3600.0
 
@@ -60,7 +57,7 @@ class Asked:
     report: Report | None = None
     stored: Report | None = None
     error: UltraiError | None = None
-    ended: str = "dead"  # "report", "error", "cancelled", "left", "dead"
+    ended: str = "dead"  # or "report", "error", "left"
 
 
 @dataclass
@@ -70,7 +67,6 @@ class Play:
     terms: WorldTerms
     world: World
     asked: list[Asked] = field(default_factory=list)
-    reached: Counter[str] = field(default_factory=Counter)
     died_at: str | None = None
     resumed: list[tuple[Report, Report]] = field(default_factory=list)
     healed: Report | None = None
@@ -121,18 +117,9 @@ class _Stage:
     async def _run(self) -> None:
         now_s = asyncio.get_running_loop().time()
         self.play.epoch_s = self.clock.now().timestamp() - now_s
-        runner = web.AppRunner(
-            make_app(self.play.world),
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=0.1,
-        )
-        await runner.setup()
-        assert runner.server is not None
-        self.server = runner.server
-        await self._live()
-        await self._heal()
-        await runner.cleanup()
+        async with served(self.play.world) as self.server:
+            await self._live()
+            await self._heal()
         await asyncio.sleep(1)  # what is still on its way arrives
         self._look_for_leaks()
 
@@ -249,14 +236,13 @@ class _Stage:
 
     def _process(self, *, die_at: str | None) -> Process:
         def at(point: str) -> None:
-            self.play.reached[point] += 1
             if point == die_at and hooks.reached[point] == self.terms.crash_after:
                 self.play.died_at = point
                 process.die()
 
         hooks = Hooks(at)
         network = WatchedNetwork(self._weather(), hooks)
-        network.listen((HOST, PORT), self.server)
+        network.listen(ADDRESS, self.server)
         self._watch_arrivals(hooks)
         process = Process(
             self._settings(), network=network, hooks=hooks, clock=self.clock, chance=self.chance
@@ -300,7 +286,7 @@ class _Stage:
         return Settings(
             home=self.home,
             key=Secret(terms.key.key),
-            base_url=f"http://{HOST}:{PORT}/api/v1",
+            base_url=BASE_URL,
             concurrency=terms.concurrency,
             max_attempts=terms.max_attempts,
             max_wait_s=terms.max_wait_s,
@@ -426,15 +412,17 @@ def _home() -> Iterator[Path]:
     """A home directory with a database that is up to date already."""
     with tempfile.TemporaryDirectory(prefix="ultrai-world-", dir=_fast_place()) as name:
         home = Path(name)
-        shutil.copyfile(_template(), home / "ultrai.db")
+        (home / "ultrai.db").write_bytes(_template())
         yield home
 
 
 @cache
-def _template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="ultrai-template-", dir=_fast_place())) / "ultrai.db"
-    open_database(path, inline=True).close()
-    return path
+def _template() -> bytes:
+    """An empty database that is up to date: made once, because migrating takes its time."""
+    with tempfile.TemporaryDirectory(prefix="ultrai-template-") as name:
+        path = Path(name) / "ultrai.db"
+        open_database(path, inline=True).close()
+        return path.read_bytes()
 
 
 def _fast_place() -> str | None:
