@@ -1,5 +1,7 @@
 """All Runs' pending Events, and which of them the next transaction takes. Pure, like `buffer`.
 
+Steps of the ledger go with the next transaction, whatever else it holds.
+
 What happened (an Event that is no delta) is due at once and takes with it whatever its Run said
 before. Deltas wait until everything is asked for, or until one Run has `DELTA_CAP` characters.
 
@@ -17,6 +19,7 @@ import msgspec
 from ultrai.domain.event import Event, EventType
 from ultrai.policy.health import ModelHealth
 from ultrai.store.buffer import Row, RunBuffer, ending_row, is_delta, run_row
+from ultrai.store.orders import Order
 
 DELTA_CAP = 4096  # characters of one Run's text that may wait
 KEPT_CAP = 64 * 1024 * 1024  # bytes kept for another try while the database fails
@@ -34,6 +37,7 @@ class Batch:
     endings: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     health: dict[str, Row] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -42,7 +46,7 @@ class Batch:
     @property
     def has_events(self) -> bool:
         """Whether there is more than Health, which may be forgotten."""
-        return bool(self.events or self.runs or self.endings)
+        return bool(self.events or self.runs or self.endings or self.orders)
 
 
 class Backlog:
@@ -87,6 +91,10 @@ class Backlog:
         """Add what has changed; the latest of each model counts."""
         self._health.update(health)
 
+    def take_order(self, order: Order) -> None:
+        """Add steps of the ledger; they are due at once."""
+        self.batch.orders.append(order)
+
     def take_lost(self) -> bool:
         """Whether an Event was lost since this was last asked."""
         lost, self._lost = self._lost, False
@@ -113,7 +121,11 @@ class Backlog:
         self.batch = Batch()
 
     def keep(self) -> None:
-        """The Batch could not be written; it goes with the next, unless it has grown too large."""
+        """The Batch could not be written; it goes with the next, unless it has grown too large.
+
+        Steps that somebody waits for do not: what they ask for is refused now.
+        """
+        self.batch.orders = [order for order in self.batch.orders if order.future is None]
         if sum(len(row["payload"]) for row in self.batch.events) > KEPT_CAP:
             self.abandon()
 

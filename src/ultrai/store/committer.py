@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, PoolProxiedConnection
 
     from ultrai.store.backlog import Batch
+    from ultrai.store.teller import Teller
 
 
 HASTE_MS = 250  # how long a hasty commit waits for other writers
@@ -27,10 +28,11 @@ class HopelessError(StoreError):
 class Committer:
     """Used by one thread. Connects with the first Batch."""
 
-    def __init__(self, engine: Engine, path: Path, *, owner: Owner) -> None:
+    def __init__(self, engine: Engine, path: Path, *, owner: Owner, teller: Teller) -> None:
         self._engine = engine
         self._path = path
         self._owner = owner
+        self._teller = teller
         self._statements = compile_statements(engine.dialect)
         self._contradictions: type[Exception] = engine.dialect.loaded_dbapi.IntegrityError
         self._connection: PoolProxiedConnection | None = None
@@ -102,6 +104,8 @@ class Committer:
             cursor.executemany(statements.finish_run, batch.endings)
         if batch.health:
             cursor.executemany(statements.remember_health, list(batch.health.values()))
+        if batch.orders:
+            self._teller.carry_out(cursor, batch.orders)
         cursor.close()
 
     def _is_in_place(self) -> bool:

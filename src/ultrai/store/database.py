@@ -17,9 +17,12 @@ from ultrai.domain.errors import StoreError
 from ultrai.store.committer import Committer
 from ultrai.store.failures import explain, is_unwritable
 from ultrai.store.locks import BUSY_TIMEOUT_S
+from ultrai.store.open_work import Staff
 from ultrai.store.owners import Owner, is_alive
 from ultrai.store.refusal import RefusingWriter
 from ultrai.store.schema import ensure_schema, is_current
+from ultrai.store.statements import compile_statements
+from ultrai.store.teller import Teller
 from ultrai.store.writer import Writer
 
 # https://www.sqlite.org/uri.html: `immutable` needs no files beside the database, and reads none;
@@ -52,8 +55,29 @@ class Database:
         if unwritable is not None:
             self.writer = RefusingWriter(unwritable)
         else:
-            committer = Committer(engine, path, owner=Owner(self._owners))
+            owner = Owner(self._owners)
+            teller = Teller(engine.dialect, Staff(owner.name, self.is_alive))
+            committer = Committer(engine, path, owner=owner, teller=teller)
             self.writer = Writer(committer, path, inline=inline)
+
+    def transact(self, work: Callable[[Any], _Result]) -> _Result:
+        """What `work` returns, given a cursor within a transaction of its own, committed here.
+
+        For commands; a Run's steps go through the writer. Raises StoreError.
+        """
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(compile_statements(self.engine.dialect).begin)
+            result = work(cursor)
+            cursor.close()
+            connection.commit()
+        except Exception as error:
+            connection.rollback()
+            raise explain(error, self.path) from error
+        finally:
+            connection.close()
+        return result
 
     async def read(self, query: Callable[[], _Result]) -> _Result:
         """What `query` returns, run off the event loop. Raises StoreError for database errors."""

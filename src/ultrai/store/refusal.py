@@ -9,7 +9,9 @@ from ultrai.domain.errors import StoreError
 
 if TYPE_CHECKING:
     from ultrai.domain.event import Event
+    from ultrai.domain.ledger import Step
     from ultrai.policy.health import ModelHealth
+    from ultrai.store.orders import Outcome
 
 
 class RefusingWriter:
@@ -25,6 +27,13 @@ class RefusingWriter:
 
     def remember(self, health: Mapping[str, ModelHealth]) -> None:
         """Forget it: the next process learns it anew."""
+
+    def post(self, steps: Sequence[Step]) -> None:
+        """Drop them: nothing was reserved that they could settle."""
+
+    async def carry_out(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+        """Raise StoreError, always."""
+        raise self._refusal()
 
     async def flush(self) -> None:
         """Raise StoreError, always."""

@@ -13,6 +13,9 @@ Events that no flush spoke of, and for those only: Health may be forgotten.
 With `inline` there is no thread: every step runs where it is called. Under a virtual clock that is
 the only way, and what is written is the same.
 
+Steps of the ledger that somebody waits for are written at once; meanwhile the next ones gather, so
+that under load many share a transaction. An Answer's settlement goes with the Answer.
+
 The thread is a daemon that an exit handler ends, because the interpreter joins other threads before
 it runs exit handlers: a history left open would hang the program, or lose its last Events.
 """
@@ -30,15 +33,18 @@ from typing import TYPE_CHECKING
 
 from ultrai.domain.errors import StoreError
 from ultrai.domain.event import Event
+from ultrai.domain.ledger import Step
 from ultrai.store.backlog import DELTA_CAP, Backlog
 from ultrai.store.buffer import is_delta
 from ultrai.store.committer import Committer, HopelessError
 from ultrai.store.failures import explain
+from ultrai.store.orders import Order, Outcome, answer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ultrai.policy.health import ModelHealth
+    from ultrai.store.backlog import Batch
 
 LINGER_S = 0.02
 DELTA_S = 0.25
@@ -61,7 +67,7 @@ class _Overflow:
     """Stands in the queue for Events that were dropped."""
 
 
-_Item = Event | _Waiter | _Overflow | dict[str, "ModelHealth"]
+_Item = Event | _Waiter | _Overflow | Order | dict[str, "ModelHealth"]
 
 
 class Writer:
@@ -77,6 +83,7 @@ class Writer:
         self._wake = threading.Lock()
         self._wake.acquire()
         self._events_wait = self._deltas_wait = self._text_waits = self._flush_waits = False
+        self._orders_wait = False
         self._delta_chars = 0
         self._lazy_due: float | None = None
         self._closing = False
@@ -107,11 +114,28 @@ class Writer:
         self._queue.append(dict(health))
         self._announce(urgent=False)
 
+    def post(self, steps: Sequence[Step]) -> None:
+        """Queue steps of the ledger that nobody waits for; after `close` it does nothing."""
+        if not self._closing:
+            self._queue.append(Order(steps))
+            self._announce(urgent=True)
+
+    async def carry_out(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+        """What came of these steps of the ledger, once that is committed. Raises StoreError."""
+        self._must_be_open()
+        order = Order(steps, asyncio.get_running_loop())
+        assert order.future is not None
+        self._queue.append(order)
+        if self._inline:
+            self._step(everything=False)
+        elif not self._orders_wait:
+            self._orders_wait = True
+            self._rouse()
+        return await order.future
+
     async def flush(self) -> None:
         """Return when all that was appended before is committed. Raises StoreError."""
-        if self._closing:
-            message = f"the database {self._path} is closed"
-            raise StoreError(message)
+        self._must_be_open()
         waiter = _Waiter(asyncio.get_running_loop())
         self._queue.append(waiter)
         if self._inline:
@@ -138,6 +162,11 @@ class Writer:
         if error is not None:
             raise error
 
+    def _must_be_open(self) -> None:
+        if self._closing:
+            message = f"the database {self._path} is closed"
+            raise StoreError(message)
+
     def _announce(self, *, urgent: bool) -> None:
         if self._inline:
             if urgent or self._delta_chars >= DELTA_CAP:
@@ -162,15 +191,15 @@ class Writer:
             self._wake.release()
 
     def _drop(self) -> None:
-        """Empty the queue of all but those who wait, who will learn what happened."""
-        waiters = []
+        """Empty the queue of all but money, and those who wait, who will learn what happened."""
+        kept: list[_Item] = []
         with suppress(IndexError):  # the thread may empty it at the same time
             while True:
                 item = self._queue.popleft()
-                if isinstance(item, _Waiter):
-                    waiters.append(item)
+                if isinstance(item, _Waiter | Order):  # money is never dropped
+                    kept.append(item)
         self._queue.append(_Overflow())
-        self._queue.extend(waiters)
+        self._queue.extend(kept)
 
     def _run(self) -> None:
         while not self._closing:
@@ -185,7 +214,7 @@ class Writer:
         """Wait until something is due, and say whether that is everything."""
         due: float | None = None
         while not (self._flush_waits or self._closing):
-            if self._text_waits:
+            if self._text_waits or self._orders_wait:
                 return False
             now = time.monotonic()
             if due is None and (self._events_wait or self._backlog.batch):
@@ -204,6 +233,7 @@ class Writer:
     def _step(self, *, everything: bool) -> None:
         """Empty the queue and write what is due."""
         self._events_wait = self._deltas_wait = self._text_waits = self._flush_waits = False
+        self._orders_wait = False
         self._delta_chars = 0
         waiters = self._drain()
         everything = everything or bool(waiters)
@@ -234,6 +264,9 @@ class Writer:
                         hint="Check the disk; later runs are stored again.",
                     )
                 waiters.append(item)
+            elif isinstance(item, Order):
+                self._backlog.take_order(item)
+                self._owes_word = True
             elif isinstance(item, _Overflow):
                 self._backlog.abandon()
             else:
@@ -249,6 +282,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the thread must live and the waiters be told
             self._failing = True
             explained = explain(error, self._path)
+            self._answer(batch, explained)
             if self._owes_word and (batch is None or batch.has_events):
                 self._untold = explained
             if batch is None or isinstance(error, HopelessError):
@@ -260,7 +294,14 @@ class Writer:
         self._untold = None
         self._told.clear()
         self._backlog.written()
+        self._answer(batch)
         return None
+
+    def _answer(self, batch: Batch | None, error: StoreError | None = None) -> None:
+        if batch is not None and batch.orders:
+            for order in batch.orders:
+                order.error = error
+            answer(batch.orders, inline=self._inline)
 
     def _settle(self, waiters: Sequence[_Waiter]) -> None:
         for waiter in waiters:

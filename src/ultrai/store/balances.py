@@ -1,0 +1,173 @@
+"""The balances of Budgets within one transaction: read once, moved in memory, written back.
+
+Rows are locked in the order of their keys, so that two transactions never wait for each other in a
+circle. A Budget's first balance in a period is counted from the entries: it may be younger than
+what it must count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ultrai.domain.budget import Budget, Payer, Period, Scope
+from ultrai.domain.ledger import RefusalReason, Shortage
+from ultrai.domain.stamp import stamp
+from ultrai.policy.budgeting import budgets_of, period_end, period_start
+
+if TYPE_CHECKING:
+    from ultrai.store.ledger_statements import LedgerStatements
+
+Key = tuple[str, str]  # budget, period_start
+_AFTER_ALL = "~"
+
+
+@dataclass(slots=True)
+class Balance:
+    """What one Budget has in one period; nanodollars."""
+
+    posted: int = 0
+    held: int = 0
+    unknown: int = 0
+    changed: bool = False
+
+
+class Balances:
+    """Made for one transaction."""
+
+    def __init__(self, cursor: Any, statements: LedgerStatements) -> None:
+        self._cursor = cursor
+        self._statements = statements
+        self._rows: dict[Key, Balance] = {}
+        self.budgets = self._read_budgets()
+
+    def keys_of(self, payer: Payer) -> list[Key]:
+        """Where this Run counts."""
+        if not self.budgets:
+            return []
+        return list(budgets_of(payer, self.budgets.values()).items())
+
+    def lock(self, payers: Iterable[Payer]) -> None:
+        """Have all balances at hand that these Runs may move."""
+        if not self.budgets:
+            return
+        wanted = {key: payer for payer in payers for key in self.keys_of(payer)}
+        for key in sorted(wanted):
+            if key not in self._rows:
+                self._rows[key] = self._locked(key, wanted[key])
+
+    def shortage(self, payer: Payer, nanos: int | None) -> Shortage | None:
+        """The hard Budget that does not allow this much more to be held; None: all do."""
+        tightest: Shortage | None = None
+        for key in self.keys_of(payer):
+            budget, balance = self.budgets[key[0]], self._rows[key]
+            if not budget.hard:
+                continue
+            left = max(0, budget.limit_nanos - balance.posted - balance.held)
+            if budget.closed:
+                return Shortage(budget, RefusalReason.CLOSED, nanos or 0, 0)
+            if nanos is None:
+                return Shortage(budget, RefusalReason.PRICE_UNKNOWN, 0, left)
+            if nanos > left and (tightest is None or left < tightest.left_nanos):
+                tightest = Shortage(budget, RefusalReason.SPENT, nanos, left)
+        return tightest
+
+    def is_capped(self, payer: Payer) -> bool:
+        """Whether a hard Budget holds for the Run."""
+        return any(self.budgets[name].hard for name, _ in self.keys_of(payer))
+
+    def move(self, payer: Payer, *, held: int = 0, posted: int = 0, unknown: int = 0) -> None:
+        """Add to every balance of the Run."""
+        for key in self.keys_of(payer):
+            balance = self._rows[key]
+            balance.held += held
+            balance.posted += posted
+            balance.unknown += unknown
+            balance.changed = True
+
+    def overdrawn(self, payer: Payer) -> list[Budget]:
+        """The hard Budgets of the Run that more was posted to than they allow."""
+        return [
+            self.budgets[name]
+            for name, start in self.keys_of(payer)
+            if self.budgets[name].hard
+            and self._rows[name, start].posted > self.budgets[name].limit_nanos
+        ]
+
+    def write(self) -> None:
+        """Put what has moved into the database."""
+        rows = [
+            {
+                "of_budget": key[0],
+                "of_period_start": key[1],
+                "new_posted": balance.posted,
+                "new_held": balance.held,
+                "new_unknown": balance.unknown,
+            }
+            for key, balance in self._rows.items()
+            if balance.changed
+        ]
+        if rows:
+            self._cursor.executemany(self._statements.write_balance, rows)
+
+    def _read_budgets(self) -> dict[str, Budget]:
+        if self._statements.share_budgets is not None:
+            self._cursor.execute(self._statements.share_budgets)
+        self._cursor.execute(self._statements.read_budgets)
+        return {
+            row[0]: Budget(
+                name=row[0],
+                scope=Scope(row[1]),
+                subject=row[2],
+                period=Period(row[3]),
+                limit_nanos=row[4],
+                hard=bool(row[5]),
+                closed=bool(row[6]),
+            )
+            for row in self._cursor.fetchall()
+        }
+
+    def _locked(self, key: Key, payer: Payer) -> Balance:
+        parameters = {"budget": key[0], "period_start": key[1]}
+        row = self._select(parameters)
+        if row is None:
+            zero = {"posted_nanos": 0, "held_nanos": 0, "unknown": 0, "counted": False}
+            self._cursor.execute(self._statements.open_balance, parameters | zero)
+            row = self._select(parameters)
+        assert row is not None
+        if row[3]:
+            return Balance(*row[:3])
+        balance = self._counted(self.budgets[key[0]], payer)
+        balance.changed = True
+        return balance
+
+    def _select(self, parameters: Mapping[str, str]) -> Any:
+        self._cursor.execute(self._statements.lock_balance, parameters)
+        return self._cursor.fetchone()
+
+    def _counted(self, budget: Budget, payer: Payer) -> Balance:
+        """What the entries of the Run's period add up to."""
+        if budget.period is Period.RUN:
+            self._cursor.execute(self._statements.sum_run, {"run_id": payer.run_id})
+        else:
+            since, until = _bounds(budget.period, payer.began_at)
+            self._cursor.execute(self._statements.sum_period, {"since": since, "until": until})
+        total = Balance()
+        for key, environment, user, feature, tags, posted, held, unknown in self._cursor.fetchall():
+            told = msgspec.json.decode(tags, type=dict[str, str]) if tags else None
+            spender = Payer("", payer.began_at, key, environment, user, feature, told)
+            if budget.subject in spender.subjects(budget.scope):
+                total.posted += int(posted)
+                total.held += int(held)
+                total.unknown += int(unknown)
+        return total
+
+
+def _bounds(period: Period, began_at: str) -> tuple[str, str]:
+    moment = datetime.fromisoformat(began_at)
+    end = period_end(period, moment)
+    return period_start(period, moment), _AFTER_ALL if end is None else stamp(end)

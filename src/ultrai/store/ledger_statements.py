@@ -1,0 +1,213 @@
+"""The ledger's statements, compiled once for the driver, as those of the history are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, false, func, insert, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ultrai.store.ledger_tables import (
+    BALANCES,
+    BUDGETS,
+    CHAINS,
+    ENTRIES,
+    OPEN_ATTEMPTS,
+    OPEN_RUNS,
+    SEALS,
+)
+from ultrai.store.tables import RUNS
+
+if TYPE_CHECKING:
+    from sqlalchemy import ClauseElement, ColumnElement, Dialect, Table
+
+# Any number that nobody else uses: tellers share it, whoever changes the list of budgets has it
+# alone, so that no entry slips in between a Budget's first sum and its first use.
+_BUDGETS_LOCK = 0x756C7472
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatements:
+    """SQL in the dialect of one database; parameters by name."""
+
+    share_budgets: str | None
+    change_budgets: str | None
+    read_budgets: str
+    lock_balance: str
+    open_balance: str
+    write_balance: str
+    sum_period: str
+    sum_run: str
+    any_chain: str
+    lock_chain: str
+    open_chain: str
+    move_chain: str
+    add_entry: str
+    add_seal: str
+    open_run: str
+    read_run: str
+    list_runs: str
+    close_run: str
+    held_by_run: str
+    open_attempt: str
+    read_attempt: str
+    attempts_of_run: str
+    identify_attempt: str
+    keep_attempt: str
+    close_attempt: str
+    close_budget: str
+    restate_run: str
+
+
+_COMPILED: dict[tuple[str, str], LedgerStatements] = {}
+
+
+def compile_ledger(dialect: Dialect) -> LedgerStatements:
+    """The statements for this database; compiled once in a process."""
+    known = _COMPILED.get((dialect.name, dialect.paramstyle))
+    if known is None:
+        known = _COMPILED[dialect.name, dialect.paramstyle] = _compile(dialect)
+    return known
+
+
+def _compile(dialect: Dialect) -> LedgerStatements:
+    def sql(statement: ClauseElement) -> str:
+        return str(statement.compile(dialect=dialect))
+
+    is_postgres = dialect.name == "postgresql"
+    make = postgresql.insert if is_postgres else sqlite.insert
+    balance = _is(BALANCES, "budget", "period_start")
+    place = _is(OPEN_ATTEMPTS, "run_id", "slot", "attempt")
+    of_run = ENTRIES.c.run_id == bindparam("run_id")
+    payer = [ENTRIES.c[name] for name in ("key", "environment", "user", "feature", "tags")]
+    deltas = ("posted_delta", "held_delta", "unknown_delta")
+    sums = [func.sum(ENTRIES.c[name]) for name in deltas]
+    return LedgerStatements(
+        share_budgets=f"SELECT pg_advisory_xact_lock_shared({_BUDGETS_LOCK})"
+        if is_postgres
+        else None,
+        change_budgets=f"SELECT pg_advisory_xact_lock({_BUDGETS_LOCK})" if is_postgres else None,
+        read_budgets=sql(
+            select(
+                BUDGETS.c.name,
+                BUDGETS.c.scope,
+                BUDGETS.c.subject,
+                BUDGETS.c.period,
+                BUDGETS.c.limit_nanos,
+                BUDGETS.c.hard,
+                BUDGETS.c.closed,
+            ).order_by(BUDGETS.c.name)
+        ),
+        lock_balance=sql(
+            select(
+                BALANCES.c.posted_nanos,
+                BALANCES.c.held_nanos,
+                BALANCES.c.unknown,
+                BALANCES.c.counted,
+            )
+            .where(*balance)
+            .with_for_update()
+        ),
+        open_balance=sql(make(BALANCES).on_conflict_do_nothing()),
+        write_balance=sql(
+            update(BALANCES)
+            .where(*_is(BALANCES, "budget", "period_start", prefix="of_"))
+            .values(
+                posted_nanos=bindparam("new_posted"),
+                held_nanos=bindparam("new_held"),
+                unknown=bindparam("new_unknown"),
+                counted=true(),
+            )
+        ),
+        sum_period=sql(
+            select(*payer, *sums)
+            .where(
+                ENTRIES.c.began_at >= bindparam("since"), ENTRIES.c.began_at < bindparam("until")
+            )
+            .group_by(*payer)
+        ),
+        sum_run=sql(select(*payer, *sums).where(of_run).group_by(*payer)),
+        any_chain=sql(select(CHAINS.c.writer).order_by(CHAINS.c.writer).limit(1)),
+        lock_chain=sql(
+            select(CHAINS.c.next_seq, CHAINS.c.head)
+            .where(CHAINS.c.writer == bindparam("writer"))
+            .with_for_update()
+        ),
+        open_chain=sql(make(CHAINS).on_conflict_do_nothing()),
+        move_chain=sql(
+            update(CHAINS)
+            .where(CHAINS.c.writer == bindparam("of_writer"))
+            .values(next_seq=bindparam("new_seq"), head=bindparam("new_head"))
+        ),
+        add_entry=sql(insert(ENTRIES)),
+        add_seal=sql(insert(SEALS)),
+        open_run=sql(insert(OPEN_RUNS)),
+        read_run=sql(select(OPEN_RUNS.c.payer, OPEN_RUNS.c.owner).where(*_is(OPEN_RUNS, "run_id"))),
+        list_runs=sql(select(OPEN_RUNS.c.run_id, OPEN_RUNS.c.owner, OPEN_RUNS.c.payer)),
+        close_run=sql(delete(OPEN_RUNS).where(*_is(OPEN_RUNS, "run_id"))),
+        held_by_run=sql(
+            select(ENTRIES.c.slot, func.sum(ENTRIES.c.held_delta))
+            .where(of_run)
+            .group_by(ENTRIES.c.slot)
+        ),
+        open_attempt=sql(insert(OPEN_ATTEMPTS)),
+        read_attempt=sql(
+            select(
+                OPEN_ATTEMPTS.c.payer,
+                OPEN_ATTEMPTS.c.model,
+                OPEN_ATTEMPTS.c.upstream,
+                OPEN_ATTEMPTS.c.sent_at,
+                OPEN_ATTEMPTS.c.settled,
+                OPEN_ATTEMPTS.c.posted_nanos,
+                OPEN_ATTEMPTS.c.generation_id,
+            )
+            .where(*place)
+            .with_for_update()
+        ),
+        attempts_of_run=sql(
+            select(
+                OPEN_ATTEMPTS.c.slot,
+                OPEN_ATTEMPTS.c.attempt,
+                OPEN_ATTEMPTS.c.bound_nanos,
+                OPEN_ATTEMPTS.c.generation_id,
+            )
+            .where(*_is(OPEN_ATTEMPTS, "run_id"), OPEN_ATTEMPTS.c.settled == false())
+            .order_by(OPEN_ATTEMPTS.c.slot, OPEN_ATTEMPTS.c.attempt)
+        ),
+        identify_attempt=sql(
+            update(OPEN_ATTEMPTS)
+            .where(*_is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_"))
+            .values(generation_id=bindparam("new_id"))
+        ),
+        keep_attempt=sql(
+            update(OPEN_ATTEMPTS)
+            .where(*_is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_"))
+            .values(
+                settled=true(),
+                posted_nanos=bindparam("new_posted"),
+                generation_id=bindparam("new_id"),
+                next_try_at=bindparam("new_try"),
+            )
+        ),
+        close_attempt=sql(delete(OPEN_ATTEMPTS).where(*place)),
+        close_budget=sql(
+            update(BUDGETS).where(BUDGETS.c.name == bindparam("of_name")).values(closed=true())
+        ),
+        restate_run=sql(
+            update(RUNS)
+            .where(RUNS.c.id == bindparam("of_run"))
+            .values(
+                cost_nanos=select(func.sum(ENTRIES.c.posted_delta))
+                .where(ENTRIES.c.run_id == bindparam("of_run"))
+                .scalar_subquery(),
+                cost_known=select(func.sum(ENTRIES.c.unknown_delta) == 0)
+                .where(ENTRIES.c.run_id == bindparam("of_run"))
+                .scalar_subquery(),
+            )
+        ),
+    )
+
+
+def _is(table: Table, *names: str, prefix: str = "") -> list[ColumnElement[bool]]:
+    return [table.c[name] == bindparam(f"{prefix}{name}") for name in names]

@@ -1,0 +1,95 @@
+"""Runs and Attempts that are not over, as the ledger's tables have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ultrai.domain.budget import Payer
+from ultrai.domain.ledger import Close, Place, Release, Reserve, Step
+from ultrai.domain.outcome import Cost, Usage
+from ultrai.store.chain import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who works on the ledger: this process as `owner`, who lives, and whose chain is written.
+
+    `writer` None: the database's own chain, which all its processes share, one after another.
+    """
+
+    owner: Callable[[], str]
+    is_alive: Callable[[str], bool]
+    writer: str | None = None
+
+
+@dataclass(slots=True)
+class FoundAttempt:
+    """An Attempt whose cost is not known for good."""
+
+    payer: Payer
+    model: str
+    upstream: str
+    sent_at: str
+    settled: bool
+    posted_nanos: int
+    generation_id: str | None
+
+    def facts(self, place: Place) -> Row:
+        """Columns that every entry about it has."""
+        return {
+            "slot": place.slot,
+            "attempt": place.attempt,
+            "model": self.model,
+            "upstream": self.upstream,
+            "day": self.sent_at[:10],
+        }
+
+
+_decode = msgspec.json.Decoder(Payer).decode
+
+
+def payer_from(text: str) -> Payer:
+    """Who pays, as a row has it."""
+    return _decode(text)
+
+
+def run_of(step: Step) -> str:
+    """The Run that a step is about."""
+    if isinstance(step, Release | Close):
+        return step.run_id
+    assert not isinstance(step, Reserve)
+    return step.place.run_id
+
+
+def at_place(place: Place) -> Row:
+    """Parameters that find an Attempt."""
+    return {"run_id": place.run_id, "slot": place.slot, "attempt": place.attempt}
+
+
+def of_place(place: Place) -> Row:
+    """The same for statements that change it."""
+    return {"of_run_id": place.run_id, "of_slot": place.slot, "of_attempt": place.attempt}
+
+
+def cost_columns(cost: Cost) -> Row:
+    """A Cost as columns of an entry."""
+    return {"cost_nanos": cost.nanos, "cost_state": cost.state.value, "cost_raw": cost.raw}
+
+
+def token_columns(usage: Usage) -> Row:
+    """Native token counts as columns of an entry."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cached_tokens": usage.cached_tokens,
+    }
+
+
+def sum_known(amounts: Sequence[int | None]) -> int | None:
+    """The sum; None where one of them is not known."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None

@@ -1,0 +1,330 @@
+"""One transaction of the ledger: its steps, decided and written one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ultrai.domain.budget import Budget, Payer
+from ultrai.domain.ledger import (
+    Close,
+    Correct,
+    EntryKind,
+    Grant,
+    Identify,
+    Place,
+    Release,
+    Reserve,
+    Settle,
+    Shortage,
+    SlotHold,
+    Start,
+    Step,
+)
+from ultrai.domain.outcome import Cost, CostState
+from ultrai.store.balances import Balances
+from ultrai.store.chain import Chain, Row
+from ultrai.store.open_work import (
+    FoundAttempt,
+    Staff,
+    at_place,
+    cost_columns,
+    of_place,
+    payer_from,
+    run_of,
+    sum_known,
+    token_columns,
+)
+from ultrai.store.orders import Outcome
+
+
+class Session:
+    """One transaction's work."""
+
+    def __init__(
+        self,
+        staff: Staff,
+        cursor: Any,
+        *,
+        chain: Chain,
+        balances: Balances,
+        payers: dict[str, Payer],
+    ) -> None:
+        self._staff = staff
+        self._cursor = cursor
+        self._chain = chain
+        self._balances = balances
+        self._payers = payers
+        self._statements = chain.statements
+        self._overdrawn: dict[str, Budget] = {}
+
+    def carry_out(self, steps: Sequence[Step]) -> list[Outcome]:
+        """What came of each step, in order."""
+        self._lock(steps)
+        return [self._do(step) for step in steps]
+
+    def finish(self) -> list[Budget]:
+        """Write balances, entries and the seal; the Budgets that were exceeded by the upstream."""
+        for budget in self._overdrawn.values():
+            self._cursor.execute(self._statements.close_budget, {"of_name": budget.name})
+        self._balances.write()
+        self._chain.seal()
+        return list(self._overdrawn.values())
+
+    def wind_up(self, at: str) -> int:
+        """Settle and close the Runs of dead processes; how many there were."""
+        self._cursor.execute(self._statements.list_runs)
+        dead = [
+            (run_id, payer_from(payer))
+            for run_id, owner, payer in self._cursor.fetchall()
+            if not self._staff.is_alive(owner)
+        ]
+        self._balances.lock(payer for _, payer in dead)
+        return sum(self._bury_run(run_id, payer, at=at) for run_id, payer in dead)
+
+    # --- the steps ------------------------------------------------------------------------------
+
+    def _do(self, step: Step) -> Outcome:
+        if isinstance(step, Settle):
+            self._settle(step)
+        elif isinstance(step, Start):
+            return self._start(step)
+        elif isinstance(step, Reserve):
+            return self._reserve(step)
+        elif isinstance(step, Close):
+            self._close(step.run_id, at=step.at)
+        elif isinstance(step, Identify):
+            moved = of_place(step.place) | {"new_id": step.generation_id}
+            self._cursor.execute(self._statements.identify_attempt, moved)
+        elif isinstance(step, Release):
+            self._release(step)
+        else:
+            self._correct(step)
+        return None
+
+    def _reserve(self, step: Reserve) -> Grant | Shortage:
+        payer = step.payer
+        wanted = [hold.wanted_nanos for hold in step.slots]
+        least = [hold.least_nanos for hold in step.slots]
+        shortage = self._balances.shortage(payer, sum_known(wanted))
+        amounts = wanted
+        if shortage is not None:
+            amounts = least
+            shortage = self._balances.shortage(payer, sum_known(least))
+        if shortage is not None and self.wind_up(payer.began_at):
+            shortage = self._balances.shortage(payer, sum_known(least))
+        if shortage is not None:
+            return shortage
+        self._cursor.execute(
+            self._statements.open_run,
+            {
+                "run_id": payer.run_id,
+                "owner": self._staff.owner(),
+                "payer": msgspec.json.encode(payer).decode(),
+            },
+        )
+        self._payers[payer.run_id] = payer
+        holds: dict[int, int] = {}
+        for slot, amount in zip(step.slots, amounts, strict=True):
+            holds[slot.slot] = self._hold(payer, slot, amount or 0)
+        return Grant(holds, capped=self._balances.is_capped(payer))
+
+    def _hold(self, payer: Payer, slot: SlotHold, nanos: int) -> int:
+        if nanos:
+            facts: Row = {"slot": slot.slot, "held_delta": nanos}
+            self._chain.add(EntryKind.RESERVATION, payer, at=payer.began_at, facts=facts)
+            self._balances.move(payer, held=nanos)
+        return nanos
+
+    def _start(self, step: Start) -> Grant | Shortage | None:
+        place = step.place
+        payer = self._payer_of(place.run_id)
+        if payer is None:
+            return None  # wound up meanwhile: this process was taken for dead
+        shortage = self._balances.shortage(
+            payer, None if step.bound_nanos is None else step.top_up_nanos
+        )
+        if shortage is not None:
+            return shortage
+        self._cursor.execute(
+            self._statements.open_attempt,
+            {
+                "run_id": place.run_id,
+                "slot": place.slot,
+                "attempt": place.attempt,
+                "payer": msgspec.json.encode(payer).decode(),
+                "model": step.model,
+                "upstream": step.upstream,
+                "sent_at": step.at,
+                "settled": False,
+                "posted_nanos": 0,
+                "bound_nanos": step.bound_nanos,
+                "generation_id": None,
+                "tries": 0,
+                "next_try_at": None,
+            },
+        )
+        if step.top_up_nanos:
+            facts: Row = {
+                "slot": place.slot,
+                "attempt": place.attempt,
+                "model": step.model,
+                "held_delta": step.top_up_nanos,
+            }
+            self._chain.add(EntryKind.RESERVATION, payer, at=step.at, facts=facts)
+            self._balances.move(payer, held=step.top_up_nanos)
+        return Grant({place.slot: step.top_up_nanos}, capped=self._balances.is_capped(payer))
+
+    def _settle(self, step: Settle) -> None:
+        found = self._attempt(step.place)
+        if found is None:
+            return  # settled already, or never begun
+        if found.settled:
+            # This process was taken for dead and its Run wound up: now it is known better.
+            self._correct(Correct(step.place, step.at, step.cost, usage=step.usage))
+            return
+        unknown = not step.cost.state.is_known
+        facts: Row = {
+            "held_delta": -step.held_nanos,
+            "posted_delta": step.posted_nanos,
+            "unknown_delta": int(unknown),
+            "outcome": step.outcome,
+            "generation_id": step.generation_id or found.generation_id,
+            "provider": step.provider,
+        }
+        facts |= found.facts(step.place) | cost_columns(step.cost) | token_columns(step.usage)
+        self._chain.add(EntryKind.SETTLEMENT, found.payer, at=step.at, facts=facts)
+        self._balances.move(
+            found.payer, held=-step.held_nanos, posted=step.posted_nanos, unknown=int(unknown)
+        )
+        self._note_overdrawn(found.payer)
+        if unknown:
+            self._keep(step.place, step.posted_nanos, facts["generation_id"], at=step.at)
+        else:
+            self._cursor.execute(self._statements.close_attempt, at_place(step.place))
+
+    def _correct(self, step: Correct) -> None:
+        found = self._attempt(step.place)
+        if found is None or not found.settled:
+            return
+        nanos, state = step.cost.nanos, step.cost.state
+        is_known = state.is_known and nanos is not None
+        if not is_known and state is not CostState.UNKNOWN_BILLED:
+            return  # no better than what stands there
+        posted = (nanos or 0) - found.posted_nanos if is_known else 0
+        facts: Row = {
+            "posted_delta": posted,
+            "unknown_delta": -int(is_known),
+            "generation_id": found.generation_id,
+            "provider": step.provider,
+            "normalised_prompt_tokens": step.normalised.prompt_tokens,
+            "normalised_completion_tokens": step.normalised.completion_tokens,
+        }
+        facts |= found.facts(step.place) | cost_columns(step.cost) | token_columns(step.usage)
+        self._chain.add(EntryKind.CORRECTION, found.payer, at=step.at, facts=facts)
+        self._balances.move(found.payer, posted=posted, unknown=-int(is_known))
+        self._note_overdrawn(found.payer)
+        self._cursor.execute(self._statements.close_attempt, at_place(step.place))
+        self._chain.write()  # the query below adds up what is in the table
+        self._cursor.execute(self._statements.restate_run, {"of_run": step.place.run_id})
+
+    def _release(self, step: Release) -> None:
+        payer = self._payer_of(step.run_id)
+        if payer is not None and step.held_nanos:
+            self._give_back(payer, step.slot, step.held_nanos, at=step.at)
+
+    def _give_back(self, payer: Payer, slot: int | None, nanos: int, *, at: str) -> None:
+        facts: Row = {"slot": slot, "held_delta": -nanos}
+        self._chain.add(EntryKind.RELEASE, payer, at=at, facts=facts)
+        self._balances.move(payer, held=-nanos)
+
+    def _close(self, run_id: str, *, at: str) -> None:
+        payer = self._payer_of(run_id)
+        if payer is None:
+            return
+        self._cursor.execute(self._statements.close_run, {"run_id": run_id})
+        self._payers.pop(run_id, None)
+        for slot, held in self._still_held(run_id):
+            self._give_back(payer, slot, held, at=at)
+
+    # --- the dead ------------------------------------------------------------------------------
+
+    def _bury_run(self, run_id: str, payer: Payer, *, at: str) -> bool:
+        self._cursor.execute(self._statements.close_run, {"run_id": run_id})
+        if self._cursor.rowcount != 1:
+            return False  # another process was faster
+        self._cursor.execute(self._statements.attempts_of_run, {"run_id": run_id})
+        for slot, attempt, bound, generation_id in self._cursor.fetchall():
+            self._bury(Place(run_id, slot, attempt), bound, generation_id, at=at)
+        for slot, held in self._still_held(run_id):
+            self._give_back(payer, slot, held, at=at)
+        return True
+
+    def _bury(self, place: Place, bound: int | None, generation_id: str | None, *, at: str) -> None:
+        """An Attempt was sent, and nobody is left who could say what came of it."""
+        self._settle(
+            Settle(
+                place=place,
+                at=at,
+                outcome="cancelled",
+                cost=Cost(bound, CostState.ESTIMATED),
+                posted_nanos=bound or 0,
+                held_nanos=self._held_in(place, bound or 0),
+                generation_id=generation_id,
+            )
+        )
+
+    def _held_in(self, place: Place, most: int) -> int:
+        held = dict(self._still_held(place.run_id))
+        return min(held.get(place.slot, 0), most)
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def _lock(self, steps: Sequence[Step]) -> None:
+        """Have the balances of everybody who pays for one of the steps."""
+        if not self._balances.budgets:
+            return
+        payers: dict[str, Payer] = {}
+        for step in steps:
+            if isinstance(step, Reserve):
+                payers[step.payer.run_id] = step.payer
+                continue
+            run_id = run_of(step)
+            if run_id not in payers:
+                found = self._payer_of(run_id)
+                if found is None and isinstance(step, Settle | Correct):
+                    attempt = self._attempt(step.place)
+                    found = None if attempt is None else attempt.payer
+                if found is not None:
+                    payers[run_id] = found
+        self._balances.lock(payers.values())
+
+    def _payer_of(self, run_id: str) -> Payer | None:
+        """Who pays for a Run under way; None: it is over."""
+        payer = self._payers.get(run_id)
+        if payer is None:
+            self._cursor.execute(self._statements.read_run, {"run_id": run_id})
+            row = self._cursor.fetchone()
+            payer = None if row is None else payer_from(row[0])
+        return payer
+
+    def _attempt(self, place: Place) -> FoundAttempt | None:
+        self._cursor.execute(self._statements.read_attempt, at_place(place))
+        row = self._cursor.fetchone()
+        return None if row is None else FoundAttempt(payer_from(row[0]), *row[1:])
+
+    def _still_held(self, run_id: str) -> list[tuple[int | None, int]]:
+        self._chain.write()
+        self._cursor.execute(self._statements.held_by_run, {"run_id": run_id})
+        return [(slot, int(held)) for slot, held in self._cursor.fetchall() if held]
+
+    def _keep(self, place: Place, posted: int, generation_id: str | None, *, at: str) -> None:
+        new = {"new_posted": posted, "new_id": generation_id, "new_try": at}
+        self._cursor.execute(self._statements.keep_attempt, of_place(place) | new)
+
+    def _note_overdrawn(self, payer: Payer) -> None:
+        for budget in self._balances.overdrawn(payer):
+            if not budget.closed:
+                self._overdrawn[budget.name] = budget
