@@ -23,7 +23,14 @@ from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.succession import Successions
-from ultrai.testing import FixedClock, MemoryHistory, Script, ScriptedUpstream, run_in_virtual_time
+from ultrai.testing import (
+    FixedClock,
+    MemoryHistory,
+    MemoryLedger,
+    Script,
+    ScriptedUpstream,
+    run_in_virtual_time,
+)
 
 PROMPT = (Message("user", "ping"),)
 
@@ -70,6 +77,7 @@ class Bar:
     upstream: ScriptedUpstream = field(init=False)
     history: MemoryHistory = field(init=False)
     health: HealthBook = field(default_factory=HealthBook)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
     seed: int = 7
 
     def __post_init__(self) -> None:
@@ -95,6 +103,7 @@ class Bar:
             clock=clock,
             chance=random.Random(self.seed).random,
             quota=FreeQuota(self.upstream, clock),
+            ledger=self.ledger,
         )
         house = House(
             book=CocktailBook(tuple(self.cocktails)),

@@ -11,20 +11,22 @@ import pytest
 from tests.engine.bar import PROMPT, Bar, broken, cocktail, codes, cut, failure, model
 
 from ultrai.domain.ask import Ask
+from ultrai.domain.budget import Payer
 from ultrai.domain.catalog import Endpoint, Rates
 from ultrai.domain.event import EventType
-from ultrai.domain.outcome import CostState, Failure, FailureKind, Phase, Received, Usage
+from ultrai.domain.ledger import SlotHold
+from ultrai.domain.outcome import Cost, CostState, Failure, FailureKind, Phase, Received, Usage
 from ultrai.domain.plan import NotReady, NotReadyReason, PlannedCandidate
 from ultrai.domain.report import RunStatus
 from ultrai.engine.gate import Entry, Gate, Refusal
 from ultrai.engine.run import STOP_GRACE_S
 from ultrai.engine.settlement import cost_of
-from ultrai.engine.treasury import Envelope
+from ultrai.engine.treasury import Bill, Claim, Envelope
 from ultrai.engine.tuning import Tuning
 from ultrai.policy.health import ModelHealth
 from ultrai.policy.lineup import next_turn
 from ultrai.policy.succession import Successions
-from ultrai.testing import Script, run_in_virtual_time
+from ultrai.testing import MemoryLedger, Script, run_in_virtual_time
 
 SLOW = {f"m/{n}": [Script(head_s=100)] for n in range(3)}
 THREE = [cocktail("X", ["m/0"], ["m/1"], ["m/2"])]
@@ -251,19 +253,27 @@ def test_what_an_attempt_cost_by_how_it_ended(received: Received, state: str, na
 
 
 def test_an_envelope_never_holds_more_than_its_limit() -> None:
-    envelope = Envelope(100)
-    envelope.open_slot(0, 40)
-    envelope.open_slot(1, 40)
-    assert envelope.reserve(0, 40)
-    envelope.burn(0, 40)
-    assert not envelope.reserve(0, 40)
-    assert envelope.reserve(0, 20)
-    envelope.burn(0, 0)
-    envelope.close_slot(0)
-    assert envelope.held_nanos == 80
-    assert envelope.reserve(1, 60)
-    assert not envelope.fits(1, 61)
-    assert not envelope.fits(1, None)
+    def bill(nanos: int) -> Bill:
+        return Bill("failure", Cost(nanos, CostState.REPORTED), nanos, Usage())
+
+    async def spend() -> list[bool]:
+        ledger = MemoryLedger()
+        payer = Payer("run_1", "2026-11-26T12:00:00.000Z")
+        envelope = Envelope(100, ledger, payer=payer, now=lambda: "2026-11-26T12:00:00.000Z")
+        await envelope.open([SlotHold(0, 40, 40), SlotHold(1, 40, 40)])
+        claim = Claim(0, 1, "a/a", "openrouter", 40)
+        allowed = [await envelope.reserve(claim) is None]
+        envelope.settle(0, 1, bill(40))
+        allowed.append(await envelope.reserve(replace(claim, number=2)) is None)
+        allowed.append(await envelope.reserve(replace(claim, number=3, bound_nanos=20)) is None)
+        envelope.settle(0, 3, bill(5))
+        for slot in (0, 1):
+            envelope.close_slot(slot)
+        envelope.close()
+        assert (ledger.held_nanos, ledger.posted_nanos) == (0, 45)
+        return allowed
+
+    assert run_in_virtual_time(spend()) == [True, False, True]
 
 
 def entry(name: str, owner: str = "run") -> Entry:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ultrai.store.database import Database
     from ultrai.store.history import SqlHistory
+    from ultrai.store.ledger import SqlLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class StoreRoom:
     """The open database."""
 
     history: SqlHistory
+    ledger: SqlLedger
     memory: HealthMemory
     shelf: CatalogShelf
 
@@ -119,6 +121,7 @@ class Pieces:
                 clock=self.clock,
                 chance=self.chance,
                 quota=FreeQuota(upstreams.get(OPENROUTER), self.clock),
+                ledger=store.ledger,
             )
             stack.callback(rooms.gate.close)
             listings = Listings(upstreams, store.shelf, clock=self.clock, live=frozenset({LOCAL}))
@@ -181,10 +184,12 @@ def _open_database(settings: Settings, *, inline: bool) -> Database:
 def _store_room(database: Database, settings: Settings) -> StoreRoom:
     from ultrai.store.health import SqlHealthMemory
     from ultrai.store.history import SqlHistory
+    from ultrai.store.ledger import SqlLedger
     from ultrai.store.shelf import FileShelf
 
     return StoreRoom(
         history=SqlHistory(database),
+        ledger=SqlLedger(database),
         memory=SqlHealthMemory(database),
         shelf=FileShelf(settings.home / "catalogues", _addresses(settings)),
     )

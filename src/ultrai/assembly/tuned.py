@@ -40,6 +40,7 @@ def tuning_of(settings: Settings) -> Tuning:
         max_usd_per_million=None if ceiling is None else Decimal(ceiling),
         reasoning_headroom_tokens=settings.reasoning_headroom_tokens,
         max_tokens_floor=settings.max_tokens_floor,
+        shrink_floor_tokens=settings.shrink_floor_tokens,
         free_may_become_paid=settings.free_may_become_paid,
         streaming=settings.streaming,
         free_upstreams=frozenset({LOCAL, *free}),
@@ -66,6 +67,8 @@ def house_of(settings: Settings, shipped: CocktailFile) -> House:
         keyless=keyless,
         deadline_s=settings.deadline_s,
         quorum=settings.quorum,
+        environment=settings.environment,
+        key_fingerprint=None if settings.key is None else settings.key.fingerprint,
     )
 
 

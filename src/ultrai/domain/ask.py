@@ -14,7 +14,7 @@ class Ask:
 
     `cocktail` and `models` exclude each other; both empty: the default. `backups` maps a model in
     `models` to those tried after it. None: as settings have it. `resume` is the id of a Run whose
-    unanswered Slots are to be asked again.
+    unanswered Slots are to be asked again. `user`, `feature` and `tags` say on whose account it is.
     """
 
     messages: tuple[Message, ...] = ()
@@ -30,3 +30,6 @@ class Ask:
     use_cache: bool = True
     streaming: bool | None = None
     resume: str | None = None
+    user: str | None = None
+    feature: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)

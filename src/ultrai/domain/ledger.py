@@ -7,6 +7,7 @@ corrections after it; nothing is ever changed or removed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,12 +99,12 @@ class Settle:
 
 @value
 class Release:
-    """A Slot gives back what it does not need any more."""
+    """A Slot gives back what it does not need any more; None: whatever it holds."""
 
     run_id: str
     slot: int
     at: str
-    held_nanos: int
+    held_nanos: int | None
 
 
 @value
@@ -151,11 +152,12 @@ class Shortage:
 class Grant:
     """Money is held. `capped`: a hard Budget is in scope, so bounds must be provable.
 
-    `holds` says what each Slot got, by index.
+    `holds` says what each Slot got, by index; `exceeded` are soft Budgets that this may exceed.
     """
 
-    holds: dict[int, int]
+    holds: Mapping[int, int]
     capped: bool = False
+    exceeded: tuple[Budget, ...] = ()
 
 
 @value

@@ -34,6 +34,9 @@ class NoticeCode(StrEnum):
     STOPPED_WAITING = "stopped_waiting"
     RUN_RESUMED = "run_resumed"
     HISTORY_FAILED = "history_failed"
+    LEDGER_FAILED = "ledger_failed"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    SLOTS_DROPPED = "slots_dropped"
 
 
 @dataclass(frozen=True, slots=True)

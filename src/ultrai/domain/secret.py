@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 MASK: Final = "[secret]"
@@ -19,6 +20,11 @@ class Secret:
     def reveal(self) -> str:
         """The value itself, for the one header that needs it."""
         return self._value
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this key from others, and tells nothing of it: part of its SHA-256."""
+        return f"key-{sha256(self._value.encode()).hexdigest()[:12]}"
 
     def mask(self, text: str) -> str:
         """`text` with every occurrence of the value replaced."""

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from ultrai.domain.attempt import AttemptRequest, PriceCap
 from ultrai.domain.catalog import Model, Rates
@@ -37,15 +38,18 @@ from ultrai.domain.stamp import stamp
 from ultrai.domain.value import value
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.gate import Entry, Gate, Refusal
-from ultrai.engine.ports import Clock, Upstream
+from ultrai.engine.ports import Clock, Ledger, Upstream
 from ultrai.engine.quota import FreeQuota
 from ultrai.engine.settlement import cost_of
-from ultrai.engine.treasury import Envelope
+from ultrai.engine.treasury import Bill, Claim, Envelope
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.engine.witness import Witness
 from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos
 from ultrai.policy.tokens import bound_tokens
+
+# What a cancelled Attempt brought home.
+_CANCELLED = Received()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Rooms:
     clock: Clock
     chance: Callable[[], float]
     quota: FreeQuota
+    ledger: Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ class AttemptRoom:
         if refusal is not None:
             return self._not_sent(attempt, self._refused(refusal, entry))
         try:
-            refused = self._refusal(attempt, entry)
+            refused = await self._refusal(attempt, entry)
             if refused is not None:
                 return self._not_sent(attempt, refused)
             made = await self._send(attempt)
@@ -135,13 +140,11 @@ class AttemptRoom:
         finally:
             rooms.gate.leave()
 
-    def _refusal(self, attempt: Try, entry: Entry) -> Failure | None:
+    async def _refusal(self, attempt: Try, entry: Entry) -> Failure | None:
         """Why nothing may be sent although a Permit is given; None: go."""
         stopped = self._bench.is_stopped(entry.upstream)
         if stopped is not None:
             return stopped
-        if not self._bench.envelope.reserve(attempt.slot, self._hold_of(attempt)):
-            return _over_budget(entry.model)
         quota = self._bench.rooms.quota
         if entry.is_free and not quota.take():
             return Failure(
@@ -149,13 +152,21 @@ class AttemptRoom:
                 f"the day's requests to free models are used up; {entry.model} was not asked",
                 resets_at_ms=int(quota.resets_s() * 1000),
             )
-        return None
-
-    def _hold_of(self, attempt: Try) -> int | None:
-        """The bound to reserve; only a capped Run needs one."""
-        if attempt.bound_nanos is not None or not self._bench.envelope.is_capped:
-            return attempt.bound_nanos
-        return self.bound_of(attempt.candidate.model, attempt.max_tokens)
+        envelope = self._bench.envelope
+        claim = Claim(
+            slot=attempt.slot,
+            number=attempt.number,
+            model=entry.model,
+            upstream=entry.upstream,
+            bound_nanos=self._bound(attempt),
+        )
+        refused = await envelope.reserve(claim)
+        if refused is not None:
+            return Failure(FailureKind.REFUSED_BY_BUDGET, f"{refused}; nothing was sent")
+        stopped = self._bench.is_stopped(entry.upstream)
+        if stopped is not None:  # while the ledger was written
+            envelope.not_sent(attempt.slot, attempt.number)
+        return stopped
 
     def _pause(self, failure: Failure | None, entry: Entry) -> None:
         """A 429 pauses the model for everyone, before the Permit goes to the next in line."""
@@ -194,7 +205,12 @@ class AttemptRoom:
         if not attempt.is_retry:
             bench.rooms.retries.count_first_try()
         self._announce(attempt, started_at)
-        witness = self.witness = Witness(bench.feed, attempt.slot, attempt=attempt.number)
+        witness = self.witness = Witness(
+            bench.feed,
+            attempt.slot,
+            attempt=attempt.number,
+            identify=partial(bench.envelope.identify, attempt.slot, attempt.number),
+        )
         upstream = bench.rooms.upstreams(attempt.candidate.upstream)
         try:
             received = await upstream.send(self._request(attempt), witness)
@@ -205,7 +221,7 @@ class AttemptRoom:
             self.witness = None
         elapsed_ms = int((loop.time() - started_s) * 1000)
         cost = self._cost(attempt, received, moment=started_at)
-        self._burn(attempt, cost)
+        self._settle(attempt, received, cost, witness=witness)
         self._remember(attempt, received, witness=witness, times=(started_s, elapsed_ms))
         answer = received.answer
         if answer is not None:
@@ -278,16 +294,30 @@ class AttemptRoom:
             bound_nanos=lambda: self._bound(attempt),
         )
 
-    def _burn(self, attempt: Try, cost: Cost) -> None:
+    def _settle(
+        self, attempt: Try, received: Received, cost: Cost, *, witness: Witness | None
+    ) -> None:
         """Take the cost from the envelope: the upstream's figure, or the most it may have been."""
-        envelope = self._bench.envelope
-        if not envelope.is_capped:
+        generation_id = received.generation_id
+        if generation_id is None and witness is not None:
+            generation_id = witness.generation_id
+        bound = self._bound(attempt)
+        outcome = "cancelled" if received is _CANCELLED else "failure"
+        answer = received.answer
+        self._bench.envelope.settle(
+            attempt.slot,
+            attempt.number,
+            Bill(
+                outcome=outcome if answer is None else "answer",
+                cost=cost,
+                posted_nanos=(cost.nanos if cost.state.is_known else bound) or 0,
+                usage=received.usage,
+                generation_id=generation_id,
+                provider=None if answer is None else answer.provider,
+            ),
+        )
+        if not self._bench.envelope.is_capped or not cost.state.is_known:
             return
-        bound = self._hold_of(attempt)
-        if cost.state not in (CostState.REPORTED, CostState.NOT_BILLED):
-            envelope.burn(attempt.slot, bound)
-            return
-        envelope.burn(attempt.slot, cost.nanos)
         if bound is not None and cost.nanos is not None and cost.nanos > bound:
             self._bench.feed.notice(
                 NoticeCode.COST_ABOVE_BOUND,
@@ -297,14 +327,20 @@ class AttemptRoom:
             )
 
     def _bound(self, attempt: Try) -> int | None:
+        """The most the Attempt can cost; None: no price is known."""
+        candidate = attempt.candidate
         if attempt.bound_nanos is not None:
             return attempt.bound_nanos
+        if candidate.upstream in self._bench.rooms.tuning.free_upstreams:
+            return 0
+        if attempt.max_tokens == candidate.max_tokens and candidate.bound_nanos is not None:
+            return candidate.bound_nanos
         return self.bound_of(attempt.candidate.model, attempt.max_tokens)
 
     def _settle_cancelled(self, attempt: Try, witness: Witness, *, started_s: float) -> None:
         free = attempt.candidate.upstream in self._bench.rooms.tuning.free_upstreams
         cost = NOT_BILLED if free else Cost(self._bound(attempt), CostState.ESTIMATED)
-        self._burn(attempt, cost)
+        self._settle(attempt, _CANCELLED, cost, witness=witness)
         elapsed_ms = int((asyncio.get_running_loop().time() - started_s) * 1000)
         failure = self.closing
         if failure is not None and witness.first_token_s is not None:
@@ -356,10 +392,3 @@ class AttemptRoom:
     def _not_sent(self, attempt: Try, failure: Failure) -> Made:
         self._announce(attempt, self._bench.rooms.clock.now())
         return Made(None, failure, NO_USAGE, NOT_BILLED, 0)
-
-
-def _over_budget(model_id: str) -> Failure:
-    return Failure(
-        FailureKind.REFUSED_BY_BUDGET,
-        f"another attempt on {model_id} could pass the run's cost cap; nothing was sent",
-    )

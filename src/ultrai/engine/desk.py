@@ -13,13 +13,23 @@ from functools import partial
 
 from ultrai.domain.ask import Ask
 from ultrai.domain.attempt import PriceCap
+from ultrai.domain.budget import Payer
 from ultrai.domain.cocktail import AUTO, CocktailBook
-from ultrai.domain.errors import CredentialsError, UpstreamUnavailable, UsageError
+from ultrai.domain.errors import (
+    BudgetRefusal,
+    CredentialsError,
+    StoreError,
+    UpstreamUnavailable,
+    UsageError,
+)
 from ultrai.domain.event import Event
+from ultrai.domain.ledger import Shortage
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import NotReadyReason, Plan
 from ultrai.domain.query import Limits, Query
 from ultrai.domain.report import Report
+from ultrai.domain.stamp import stamp
+from ultrai.engine.affording import fit, holds_of, refusal, within_cap
 from ultrai.engine.attempt import Rooms
 from ultrai.engine.feed import EventLog, Feed, Subscription
 from ultrai.engine.listings import Listings
@@ -34,7 +44,6 @@ from ultrai.engine.resolving import (
     recipe_of_rest,
 )
 from ultrai.engine.run import Run, RunOrder
-from ultrai.engine.treasury import check_envelope
 from ultrai.engine.world import World, find_model
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.selection import BUDGET, DEPTH, PREMIUM, SPEEDY, Circumstances, choose_cocktail
@@ -42,6 +51,7 @@ from ultrai.policy.succession import Successions
 
 REMEMBER_EVERY_S = 10.0
 LISTING_PATIENCE_S = 10.0
+_MOST_FITTINGS = 4  # others may spend what is left while a Plan is made to fit it
 _CHOICES = (PREMIUM, SPEEDY, BUDGET, DEPTH)
 
 # Notices that say how something was decided, not that something is other than asked.
@@ -69,6 +79,8 @@ class House:
     remote_deadline_s: float = 180.0
     local_deadline_s: float = 600.0
     quorum: int | None = None
+    environment: str | None = None
+    key_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +152,11 @@ class Desk:
 
     async def ask(self, ask: Ask, *, earlier: Report | None = None, stored: bool = True) -> Report:
         """Run to the end without anybody watching."""
-        return await self._execute(self._run(await self._checked(ask, earlier), stored=stored))
+        return await self._execute(await self._open(ask, earlier, stored=stored))
 
     async def start(self, ask: Ask, *, earlier: Report | None = None) -> RunHandle:
         """Start a Run whose Events somebody reads. The desk ends it when it closes itself."""
-        run = self._run(await self._checked(ask, earlier))
+        run = await self._open(ask, earlier)
         return RunHandle(run, partial(self._spawn, run))
 
     async def world(
@@ -211,13 +223,48 @@ class Desk:
             if changed:
                 self._records.memory.remember(changed)
 
-    def _run(self, order: RunOrder, *, stored: bool = True) -> Run:
-        loop = asyncio.get_running_loop()
+    async def _open(self, ask: Ask, earlier: Report | None, *, stored: bool = True) -> Run:
+        """A Run whose money is held. Raises what planning raises, and BudgetRefusal."""
+        order = await self._checked(ask, earlier)
+        floor = self._rooms.tuning.shrink_floor_tokens
+        fittings = 0
+        while True:
+            run = self._run(order, ask, stored=stored)
+            shortage = await self._reserve(run)
+            if shortage is None:
+                self._live[run] = asyncio.get_running_loop().create_future()
+                return run
+            fittings += 1
+            fitted = None
+            if shortage.needed_nanos and fittings <= _MOST_FITTINGS and not ask.strict:
+                fitted = fit(order, shortage.left_nanos, floor=floor)
+            if fitted is None:
+                raise refusal(order, shortage)
+            order = fitted
+
+    async def _reserve(self, run: Run) -> Shortage | None:
+        try:
+            return await run.reserve(holds_of(run.order.plan))
+        except StoreError as error:
+            raise BudgetRefusal(
+                f"a budget holds, and the ledger cannot be written: {error}; nothing was sent",
+                hint=error.hint,
+            ) from error
+
+    def _run(self, order: RunOrder, ask: Ask, *, stored: bool) -> Run:
         log = self._records.history if stored else None
-        feed = Feed(self._new_id(), time_s=loop.time, log=log)
-        run = Run(order, self._rooms, feed=feed, dearest=self._dearest)
-        self._live[run] = loop.create_future()
-        return run
+        feed = Feed(self._new_id(), time_s=asyncio.get_running_loop().time, log=log)
+        house = self._house
+        payer = Payer(
+            run_id=feed.run_id,
+            began_at=stamp(self._rooms.clock.now()),
+            key=house.key_fingerprint,
+            environment=house.environment,
+            user=ask.user,
+            feature=ask.feature,
+            tags=ask.tags or None,
+        )
+        return Run(order, self._rooms, feed=feed, payer=payer, dearest=self._dearest)
 
     def _new_id(self) -> str:
         milliseconds = int(self._rooms.clock.now().timestamp() * 1000)
@@ -234,8 +281,8 @@ class Desk:
             )
         self._check_keys(plan)
         self._check_quorum(plan, order.limits)
-        check_envelope(plan, order.limits, catalog=order.catalog)
-        return order
+        floor = None if ask.strict else self._rooms.tuning.shrink_floor_tokens
+        return within_cap(order, floor=floor)
 
     def _check_keys(self, plan: Plan) -> None:
         candidates = [c for slot in plan.slots for c in slot.candidates]
@@ -265,7 +312,14 @@ class Desk:
         ids = [model for slot in recipe.slots for model in slot.candidates]
         patience_s = min(LISTING_PATIENCE_S, limits.deadline_s)
         world = await self.world(ids, patience_s=patience_s)
-        plan = plan_run(recipe, query, limits=limits, world=world, tuning=self._rooms.tuning)
+        tuning = self._rooms.tuning
+
+        def replan(max_tokens: int) -> Plan:
+            sampling = replace(query.sampling, max_tokens=max_tokens)
+            other = replace(query, sampling=sampling)
+            return plan_run(recipe, other, limits=limits, world=world, tuning=tuning)
+
+        plan = plan_run(recipe, query, limits=limits, world=world, tuning=tuning)
         streaming = self._rooms.tuning.streaming if ask.streaming is None else ask.streaming
         return RunOrder(
             query=query,
@@ -273,6 +327,7 @@ class Desk:
             limits=limits,
             catalog=world.catalog,
             find_model=partial(find_model, world.catalog),
+            replan=replan,
             streaming=streaming,
             resumed_from=None if earlier is None else earlier.id,
         )

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Protocol
 
 from ultrai.domain.attempt import Account, AttemptRequest
+from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.catalog import Endpoint, Model, Snapshot
 from ultrai.domain.event import Event
+from ultrai.domain.ledger import Grant, Reserve, Shortage, Start, Step
 from ultrai.domain.outcome import Received
 from ultrai.domain.report import RunSummary
 from ultrai.policy.health import ModelHealth
@@ -88,6 +90,26 @@ class RunHistory(Protocol):
 
     async def read_events(self, run_id: str) -> Sequence[Event]:
         """All Events of the Run in order; a unique prefix of its id will do. Raises NotFound."""
+        ...
+
+
+class Ledger(Protocol):
+    """The truth about money. What is held and what was spent is known before anything is sent."""
+
+    async def reserve(self, step: Reserve) -> Grant | Shortage:
+        """Hold money for a Run, or say which Budget does not allow it. Raises StoreError."""
+        ...
+
+    async def start(self, step: Start) -> Grant | Shortage | None:
+        """Make known that an Attempt is about to be sent. None: its Run is over. Raises so too."""
+        ...
+
+    def post(self, *steps: Step) -> None:
+        """Queue steps that cannot be refused, in order; returns at once."""
+        ...
+
+    async def guards(self, payer: Payer) -> Sequence[Budget]:
+        """The hard Budgets that are known to hold for a Run, also while nothing can be written."""
         ...
 
 

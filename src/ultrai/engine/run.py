@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ultrai.domain.attempt import PriceCap
+from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.catalog import Catalog, Model
+from ultrai.domain.errors import StoreError
 from ultrai.domain.event import EventType
+from ultrai.domain.ledger import Shortage, SlotHold
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import Failure, FailureKind, Remedy
 from ultrai.domain.plan import Plan
@@ -30,7 +33,7 @@ from ultrai.domain.stamp import stamp
 from ultrai.engine.attempt import Bench, Rooms
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.slot import Ending, SlotRoom
-from ultrai.engine.treasury import Envelope
+from ultrai.engine.treasury import Envelope, describe
 from ultrai.policy.fallback import advice_for
 
 # How long Attempts without text may go on once their upstream was stopped: most are about to get
@@ -40,13 +43,17 @@ STOP_GRACE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """What is to be run: the Query, its Plan and limits, and the Catalog they were made from."""
+    """What is to be run: the Query, its Plan and limits, and the Catalog they were made from.
+
+    `replan` makes the Plan anew for another `max_tokens`.
+    """
 
     query: Query
     plan: Plan
     limits: Limits
     catalog: Catalog
     find_model: Callable[[str], Model | None]
+    replan: Callable[[int], Plan]
     streaming: bool = True
     resumed_from: str | None = None
 
@@ -60,6 +67,7 @@ class Run:
         rooms: Rooms,
         *,
         feed: Feed,
+        payer: Payer,
         dearest: Callable[[str], Awaitable[PriceCap | None]],
     ) -> None:
         self.order = order
@@ -68,7 +76,11 @@ class Run:
         self._rooms = rooms
         self._dearest = dearest
         self._stopped: dict[str, Failure] = {}
-        self._envelope = Envelope(order.limits.max_cost_nanos)
+        self._envelope = Envelope(
+            order.limits.max_cost_nanos, rooms.ledger, payer=payer, now=self._now
+        )
+        self._unrecorded: StoreError | None = None
+        self._exceeded: Sequence[Budget] = ()
         self._status: RunStatus | None = None
         self._quorum_reached = False
         self._timers: list[asyncio.TimerHandle] = []
@@ -87,6 +99,20 @@ class Run:
             for planned in order.plan.slots
         ]
 
+    async def reserve(self, holds: Sequence[SlotHold]) -> Shortage | None:
+        """Hold what the Slots may cost, before anything is sent; the Budget that says no.
+
+        Raises StoreError where the Ledger cannot be written and a hard Budget holds.
+        """
+        granted = await self._envelope.open(holds)
+        if isinstance(granted, Shortage):
+            return granted
+        if isinstance(granted, StoreError):
+            self._unrecorded = granted
+        else:
+            self._exceeded = granted.exceeded
+        return None
+
     async def execute(self) -> Report:
         """Run to the end and return the Report; Failures are in it, only bugs are raised."""
         self._open()
@@ -98,6 +124,7 @@ class Run:
             self._status = RunStatus.INTERRUPTED
             for slot in self._slots:
                 slot.settle()
+            self._envelope.close()
             self.feed.finish_at_once(self._final_facts())
             if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
                 raise error.exceptions[0] from None
@@ -108,6 +135,7 @@ class Run:
         for slot in self._slots:
             slot.settle()  # one that was closed between its start and its first step
         self._note_quorum()
+        self._envelope.close()
         return await self.feed.finish(self._final_facts())
 
     def stop_waiting(self) -> None:
@@ -171,15 +199,27 @@ class Run:
         self.feed.publish(EventType.PLANNED, Body(facts=order.plan.to_facts()))
         for notice in order.plan.notices:
             self.feed.publish(EventType.NOTICE, Body(notice=notice), slot=notice.slot)
-        if self._envelope.is_capped:
-            for planned in order.plan.slots:
-                self._envelope.open_slot(planned.index, planned.dearest_nanos or 0)
+        self._note_money()
         for backups in (False, True):
             for slot in self._slots:
                 slot.claim_first(backups=backups)
         deadline_s = self.feed.began_s + limits.deadline_s
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_at(deadline_s, self._deadline_passed))
+
+    def _note_money(self) -> None:
+        if self._unrecorded is not None:
+            self.feed.notice(
+                NoticeCode.LEDGER_FAILED,
+                f"what this run costs is not in the ledger: {self._unrecorded}",
+            )
+        for budget in self._exceeded:
+            self.feed.notice(
+                NoticeCode.BUDGET_EXCEEDED, f"this run may exceed the {describe(budget)}"
+            )
+
+    def _now(self) -> str:
+        return stamp(self._rooms.clock.now())
 
     def _deadline_passed(self) -> None:
         failure = Failure(

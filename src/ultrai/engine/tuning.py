@@ -32,6 +32,7 @@ class Tuning:
     max_usd_per_million: Decimal | None = None
     reasoning_headroom_tokens: int = 4000
     max_tokens_floor: int = 64
+    shrink_floor_tokens: int | None = None
     free_may_become_paid: bool = False
     streaming: bool = True
     free_upstreams: frozenset[str] = frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from ultrai.domain.event import EventType
 from ultrai.engine.feed import Body, Feed
@@ -14,21 +15,27 @@ class Witness:
     __slots__ = (
         "_attempt",
         "_feed",
+        "_identify",
         "_slot",
         "first_token_s",
         "generation_id",
     )
 
-    def __init__(self, feed: Feed, slot: int, *, attempt: int) -> None:
+    def __init__(
+        self, feed: Feed, slot: int, *, attempt: int, identify: Callable[[str], None]
+    ) -> None:
         self._feed = feed
         self._slot = slot
         self._attempt = attempt
+        self._identify = identify
         self.first_token_s: float | None = None
         self.generation_id: str | None = None
 
     def head_arrived(self, generation_id: str | None) -> None:
         """A 200 is here."""
         self.generation_id = generation_id
+        if generation_id is not None:
+            self._identify(generation_id)
 
     def delta_arrived(self, text: str, reasoning: str) -> None:
         """Text or reasoning, or both, of one read."""

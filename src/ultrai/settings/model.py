@@ -75,6 +75,7 @@ class Settings:
     max_price_per_million_usd: str | None = None
     reasoning_headroom_tokens: int = 4000
     max_tokens_floor: int = 64
+    shrink_floor_tokens: int | None = None
     free_may_become_paid: bool = False
     streaming: bool = True
     history: bool = True

@@ -76,9 +76,23 @@ class Balances:
                 tightest = Shortage(budget, RefusalReason.SPENT, nanos, left)
         return tightest
 
-    def is_capped(self, payer: Payer) -> bool:
-        """Whether a hard Budget holds for the Run."""
-        return any(self.budgets[name].hard for name, _ in self.keys_of(payer))
+    def at(self, budget: str, start: str) -> Balance:
+        """The balance of one Budget in one period; of a period nobody has spent in, nothing."""
+        return self._rows.get((budget, start)) or Balance()
+
+    def hard(self, payer: Payer) -> list[Budget]:
+        """The hard Budgets that hold for the Run."""
+        budgets = [self.budgets[name] for name, _ in self.keys_of(payer)]
+        return [budget for budget in budgets if budget.hard]
+
+    def soft_exceeded(self, payer: Payer) -> tuple[Budget, ...]:
+        """The soft Budgets that would be exceeded if all that is held were spent."""
+        return tuple(
+            self.budgets[key[0]]
+            for key in self.keys_of(payer)
+            if not self.budgets[key[0]].hard
+            and self._rows[key].posted + self._rows[key].held > self.budgets[key[0]].limit_nanos
+        )
 
     def move(self, payer: Payer, *, held: int = 0, posted: int = 0, unknown: int = 0) -> None:
         """Add to every balance of the Run."""

@@ -76,6 +76,7 @@ class Chain:
         row["held_delta"] = facts.get("held_delta", 0)
         row["posted_delta"] = facts.get("posted_delta", 0)
         row["unknown_delta"] = facts.get("unknown_delta", 0)
+        row["unsure_delta"] = facts.get("unsure_delta", 0)
         row["writer"] = self._writer
         self._rows.append(row)
 

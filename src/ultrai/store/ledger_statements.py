@@ -57,6 +57,9 @@ class LedgerStatements:
     keep_attempt: str
     close_attempt: str
     close_budget: str
+    add_budget: str
+    remove_budget: str
+    forget_balances: str
     restate_run: str
 
 
@@ -160,6 +163,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
                 OPEN_ATTEMPTS.c.sent_at,
                 OPEN_ATTEMPTS.c.settled,
                 OPEN_ATTEMPTS.c.posted_nanos,
+                OPEN_ATTEMPTS.c.bound_nanos,
                 OPEN_ATTEMPTS.c.generation_id,
             )
             .where(*place)
@@ -194,6 +198,9 @@ def _compile(dialect: Dialect) -> LedgerStatements:
         close_budget=sql(
             update(BUDGETS).where(BUDGETS.c.name == bindparam("of_name")).values(closed=true())
         ),
+        add_budget=sql(insert(BUDGETS)),
+        remove_budget=sql(delete(BUDGETS).where(BUDGETS.c.name == bindparam("of_name"))),
+        forget_balances=sql(delete(BALANCES).where(BALANCES.c.budget == bindparam("of_name"))),
         restate_run=sql(
             update(RUNS)
             .where(RUNS.c.id == bindparam("of_run"))

@@ -37,6 +37,7 @@ BALANCES = Table(
     CheckConstraint("held_nanos >= 0", name="nothing_is_held_twice"),
 )
 
+# `unsure_delta` is the part of `posted_delta` that stands there for want of a known cost.
 # `day` is that of the Attempt; `began_at` that of its Run, which decides about the period. The
 # native token counts are those that are billed; the normalised ones are by one tokenizer for all.
 ENTRIES = Table(
@@ -54,6 +55,7 @@ ENTRIES = Table(
     Column("held_delta", BigInteger, nullable=False),
     Column("posted_delta", BigInteger, nullable=False),
     Column("unknown_delta", Integer, nullable=False),
+    Column("unsure_delta", BigInteger, nullable=False),
     Column("cost_nanos", BigInteger),
     Column("cost_state", Text),
     Column("cost_raw", Text),

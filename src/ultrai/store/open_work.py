@@ -35,6 +35,7 @@ class FoundAttempt:
     sent_at: str
     settled: bool
     posted_nanos: int
+    bound_nanos: int | None
     generation_id: str | None
 
     def facts(self, place: Place) -> Row:

@@ -129,7 +129,11 @@ class Session:
         holds: dict[int, int] = {}
         for slot, amount in zip(step.slots, amounts, strict=True):
             holds[slot.slot] = self._hold(payer, slot, amount or 0)
-        return Grant(holds, capped=self._balances.is_capped(payer))
+        return Grant(
+            holds,
+            capped=bool(self._balances.hard(payer)),
+            exceeded=self._balances.soft_exceeded(payer),
+        )
 
     def _hold(self, payer: Payer, slot: SlotHold, nanos: int) -> int:
         if nanos:
@@ -175,7 +179,7 @@ class Session:
             }
             self._chain.add(EntryKind.RESERVATION, payer, at=step.at, facts=facts)
             self._balances.move(payer, held=step.top_up_nanos)
-        return Grant({place.slot: step.top_up_nanos}, capped=self._balances.is_capped(payer))
+        return Grant({place.slot: step.top_up_nanos}, capped=bool(self._balances.hard(payer)))
 
     def _settle(self, step: Settle) -> None:
         found = self._attempt(step.place)
@@ -190,6 +194,7 @@ class Session:
             "held_delta": -step.held_nanos,
             "posted_delta": step.posted_nanos,
             "unknown_delta": int(unknown),
+            "unsure_delta": step.posted_nanos if unknown else 0,
             "outcome": step.outcome,
             "generation_id": step.generation_id or found.generation_id,
             "provider": step.provider,
@@ -199,7 +204,7 @@ class Session:
         self._balances.move(
             found.payer, held=-step.held_nanos, posted=step.posted_nanos, unknown=int(unknown)
         )
-        self._note_overdrawn(found.payer)
+        self._note_excess(found, step.posted_nanos)
         if unknown:
             self._keep(step.place, step.posted_nanos, facts["generation_id"], at=step.at)
         else:
@@ -217,6 +222,7 @@ class Session:
         facts: Row = {
             "posted_delta": posted,
             "unknown_delta": -int(is_known),
+            "unsure_delta": -found.posted_nanos if is_known else 0,
             "generation_id": found.generation_id,
             "provider": step.provider,
             "normalised_prompt_tokens": step.normalised.prompt_tokens,
@@ -225,15 +231,18 @@ class Session:
         facts |= found.facts(step.place) | cost_columns(step.cost) | token_columns(step.usage)
         self._chain.add(EntryKind.CORRECTION, found.payer, at=step.at, facts=facts)
         self._balances.move(found.payer, posted=posted, unknown=-int(is_known))
-        self._note_overdrawn(found.payer)
+        self._note_excess(found, nanos or 0)
         self._cursor.execute(self._statements.close_attempt, at_place(step.place))
         self._chain.write()  # the query below adds up what is in the table
         self._cursor.execute(self._statements.restate_run, {"of_run": step.place.run_id})
 
     def _release(self, step: Release) -> None:
         payer = self._payer_of(step.run_id)
-        if payer is not None and step.held_nanos:
-            self._give_back(payer, step.slot, step.held_nanos, at=step.at)
+        held = step.held_nanos
+        if held is None:
+            held = dict(self._still_held(step.run_id)).get(step.slot, 0)
+        if payer is not None and held:
+            self._give_back(payer, step.slot, held, at=step.at)
 
     def _give_back(self, payer: Payer, slot: int | None, nanos: int, *, at: str) -> None:
         facts: Row = {"slot": slot, "held_delta": -nanos}
@@ -324,7 +333,11 @@ class Session:
         new = {"new_posted": posted, "new_id": generation_id, "new_try": at}
         self._cursor.execute(self._statements.keep_attempt, of_place(place) | new)
 
-    def _note_overdrawn(self, payer: Payer) -> None:
-        for budget in self._balances.overdrawn(payer):
+    def _note_excess(self, found: FoundAttempt, posted: int) -> None:
+        """The upstream charged more than it was allowed to: nothing more under those Budgets."""
+        budgets = list(self._balances.overdrawn(found.payer))
+        if found.bound_nanos is not None and posted > found.bound_nanos:
+            budgets += self._balances.hard(found.payer)
+        for budget in budgets:
             if not budget.closed:
                 self._overdrawn[budget.name] = budget

@@ -8,10 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ultrai.domain.attempt import Account, AttemptRequest
+from ultrai.domain.budget import Budget, Payer, Period, Scope
 from ultrai.domain.catalog import Endpoint, Model
 from ultrai.domain.errors import NotFound, UpstreamUnavailable
 from ultrai.domain.event import Event
 from ultrai.domain.fold import ReportFold
+from ultrai.domain.ledger import (
+    Grant,
+    RefusalReason,
+    Release,
+    Reserve,
+    Settle,
+    Shortage,
+    Start,
+    Step,
+)
 from ultrai.domain.outcome import Answer, Failure, Received, Usage
 from ultrai.domain.report import RunSummary
 from ultrai.engine.ports import Observer
@@ -203,6 +214,64 @@ class MemoryHistory:
             if event.run_id == run_id:
                 fold.apply(event)
         return fold
+
+
+class MemoryLedger:
+    """Fits `Ledger`; grants everything up to `limit_nanos`, and keeps every step."""
+
+    def __init__(self, limit_nanos: int | None = None) -> None:
+        self.steps: list[Step] = []
+        self.limit_nanos = limit_nanos
+        self.held_nanos = 0
+        self.posted_nanos = 0
+
+    async def reserve(self, step: Reserve) -> Grant | Shortage:
+        """Hold what fits."""
+        amounts = {slot.slot: slot.wanted_nanos or 0 for slot in step.slots}
+        if self._shortage(sum(amounts.values())) is not None:
+            amounts = {slot.slot: slot.least_nanos or 0 for slot in step.slots}
+        shortage = self._shortage(sum(amounts.values()))
+        if shortage is not None:
+            return shortage
+        self.steps.append(step)
+        self.held_nanos += sum(amounts.values())
+        return Grant(amounts, capped=self.limit_nanos is not None)
+
+    async def start(self, step: Start) -> Grant | Shortage | None:
+        """Hold the top-up, if it fits."""
+        shortage = self._shortage(step.top_up_nanos)
+        if shortage is not None:
+            return shortage
+        self.steps.append(step)
+        self.held_nanos += step.top_up_nanos
+        return Grant({step.place.slot: step.top_up_nanos})
+
+    def post(self, *steps: Step) -> None:
+        """Keep them."""
+        self.steps.extend(steps)
+        for step in steps:
+            if isinstance(step, Settle):
+                self.held_nanos -= step.held_nanos
+                self.posted_nanos += step.posted_nanos
+            elif isinstance(step, Release):
+                self.held_nanos -= step.held_nanos or 0
+
+    async def guards(self, payer: Payer) -> Sequence[Budget]:
+        """The one Budget there may be."""
+        del payer
+        return [] if self.limit_nanos is None else [self._budget(self.limit_nanos)]
+
+    def _shortage(self, nanos: int) -> Shortage | None:
+        if self.limit_nanos is None:
+            return None
+        left = self.limit_nanos - self.held_nanos - self.posted_nanos
+        if nanos <= left:
+            return None
+        budget = self._budget(self.limit_nanos)
+        return Shortage(budget, RefusalReason.SPENT, nanos, max(0, left))
+
+    def _budget(self, limit_nanos: int) -> Budget:
+        return Budget("all", Scope.GLOBAL, "", Period.TOTAL, limit_nanos)
 
 
 def _words(text: str) -> list[str]:

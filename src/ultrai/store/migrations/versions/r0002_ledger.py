@@ -58,6 +58,7 @@ def _create_entries() -> None:
         sa.Column("held_delta", whole(), nullable=False),
         sa.Column("posted_delta", whole(), nullable=False),
         sa.Column("unknown_delta", sa.Integer(), nullable=False),
+        sa.Column("unsure_delta", whole(), nullable=False),
         sa.Column("cost_nanos", whole()),
         *(sa.Column(name, text()) for name in ("cost_state", "cost_raw", "outcome", "model")),
         *(sa.Column(name, text()) for name in ("upstream", "provider", "generation_id", "key")),

@@ -1,0 +1,148 @@
+"""Whether a Plan can be paid, and what is made of one that cannot: less text, fewer Slots.
+
+Theory of operation. What a Run must hold at the least is the sum of its Slots' first bounds. Where
+that passes the cost cap or what a Budget leaves, `max_tokens` is lowered, as far down as the user
+allows with `shrink_floor_tokens`; then the last Slots are left out, as far as the user's quorum
+allows; each with a Notice. Without such a permission nothing is changed and the Run is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ultrai.domain.catalog import Catalog
+from ultrai.domain.errors import BudgetRefusal
+from ultrai.domain.ledger import Shortage, SlotHold
+from ultrai.domain.money import format_usd
+from ultrai.domain.notice import Notice, NoticeCode
+from ultrai.domain.plan import NotReadyReason, Plan, PlannedCandidate, PlannedSlot
+from ultrai.engine.run import RunOrder
+from ultrai.engine.treasury import shortage_message
+
+
+def check_prices(order: RunOrder) -> None:
+    """Raise BudgetRefusal where a cost cap is set and a Slot rests on an unknown price."""
+    if order.limits.max_cost_nanos is None:
+        return
+    for slot in order.plan.slots:
+        for candidate in slot.candidates:
+            if _lacks_price(candidate, slot, catalog=order.catalog):
+                raise BudgetRefusal(
+                    f"no price of {candidate.model} is known, so a cost cap cannot be kept; "
+                    "nothing was sent",
+                    hint="leave --max-cost out, or ask a model with a listed price",
+                )
+
+
+def within_cap(order: RunOrder, *, floor: int | None) -> RunOrder:
+    """The order, made to fit its cost cap where the user allows that; else BudgetRefusal."""
+    check_prices(order)
+    cap = order.limits.max_cost_nanos
+    needed = needed_nanos(order.plan)
+    if cap is None or needed <= cap:
+        return order
+    fitted = fit(order, cap, floor=floor)
+    if fitted is None:
+        raise BudgetRefusal(
+            f"the worst case of this run is ${format_usd(needed)}, over the cap of "
+            f"${format_usd(cap)}; nothing was sent",
+            hint=f"allow --max-cost {format_usd(needed)}, or lower --max-tokens",
+        )
+    return fitted
+
+
+def refusal(order: RunOrder, shortage: Shortage) -> BudgetRefusal:
+    """What to raise when a Budget leaves too little for a Run."""
+    message = shortage_message(shortage, _who_lacks_price(order) or "this run")
+    budget = shortage.budget
+    hint = f"raise it with `ultrai budget set {budget.name} …`, or lower --max-tokens"
+    if not budget.closed and shortage.needed_nanos:
+        needed = format_usd(needed_nanos(order.plan))
+        hint = f"it needs ${needed}: wait for the next {budget.period.value}, {hint}"
+    if budget.closed:
+        hint = f"look at `ultrai budget show {budget.name}`, then set it again to open it"
+    return BudgetRefusal(f"{message}; nothing was sent", hint=hint)
+
+
+def fit(order: RunOrder, left_nanos: int, *, floor: int | None) -> RunOrder | None:
+    """The order with less text, then with fewer Slots, so that it costs no more; None: no way."""
+    wanted = order.query.sampling.max_tokens
+    least = wanted if floor is None else min(floor, wanted)
+    smallest = _with_tokens(order, least)
+    if needed_nanos(smallest.plan) <= left_nanos:
+        return _with_most_tokens(order, left_nanos, least=least)
+    quorum = order.limits.quorum or len(order.plan.slots)
+    for count in range(len(order.plan.slots) - 1, quorum - 1, -1):
+        fewer = _with_slots(smallest, count)
+        if needed_nanos(fewer.plan) <= left_nanos:
+            return fewer
+    return None
+
+
+def needed_nanos(plan: Plan) -> int:
+    """What a Run must hold at the least before anything is sent."""
+    return sum(slot.first.bound_nanos or 0 for slot in plan.slots if slot.first is not None)
+
+
+def holds_of(plan: Plan) -> tuple[SlotHold, ...]:
+    """What each Slot wants to hold, and what it must."""
+    return tuple(
+        SlotHold(
+            slot=slot.index,
+            wanted_nanos=slot.dearest_nanos,
+            least_nanos=0 if slot.first is None else slot.first.bound_nanos,
+        )
+        for slot in plan.slots
+    )
+
+
+def _with_most_tokens(order: RunOrder, left_nanos: int, *, least: int) -> RunOrder:
+    low, high = least, order.query.sampling.max_tokens
+    while low < high:
+        middle = (low + high + 1) // 2
+        if needed_nanos(order.replan(middle)) <= left_nanos:
+            low = middle
+        else:
+            high = middle - 1
+    return _with_tokens(order, low)
+
+
+def _with_tokens(order: RunOrder, max_tokens: int) -> RunOrder:
+    wanted = order.query.sampling.max_tokens
+    if max_tokens == wanted:
+        return order
+    plan = order.replan(max_tokens)
+    notice = Notice(
+        NoticeCode.MAX_TOKENS_REDUCED,
+        f"max_tokens is {max_tokens} instead of {wanted}, to stay within the budget",
+    )
+    sampling = replace(order.query.sampling, max_tokens=max_tokens)
+    return replace(
+        order,
+        plan=replace(plan, notices=(*plan.notices, notice)),
+        query=replace(order.query, sampling=sampling),
+    )
+
+
+def _with_slots(order: RunOrder, count: int) -> RunOrder:
+    kept, dropped = order.plan.slots[:count], order.plan.slots[count:]
+    names = ", ".join(slot.primary for slot in dropped)
+    notice = Notice(NoticeCode.SLOTS_DROPPED, f"not asked, to stay within the budget: {names}")
+    plan = replace(order.plan, slots=kept, notices=(*order.plan.notices, notice))
+    return replace(order, plan=plan)
+
+
+def _who_lacks_price(order: RunOrder) -> str | None:
+    for slot in order.plan.slots:
+        if slot.first is not None and slot.first.bound_nanos is None:
+            return slot.first.model
+    return None
+
+
+def _lacks_price(candidate: PlannedCandidate, slot: PlannedSlot, *, catalog: Catalog) -> bool:
+    """Whether the Slot rests on a Candidate whose price nobody knows."""
+    verdict = candidate.not_ready
+    if verdict is None:
+        return not catalog.knows(candidate.upstream)
+    alone = not any(each.is_usable for each in slot.candidates)
+    return alone and verdict.reason is NotReadyReason.PRICE_UNKNOWN

@@ -1,0 +1,142 @@
+"""The list of Budgets: setting one, taking one away, and what each has left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from ultrai.domain.budget import Budget, BudgetState, Payer, Period, Scope
+from ultrai.domain.errors import NotFound
+from ultrai.domain.stamp import stamp
+from ultrai.policy.budgeting import period_start
+from ultrai.store.balances import Balances
+from ultrai.store.ledger_statements import compile_ledger
+from ultrai.store.ledger_tables import BUDGETS
+
+if TYPE_CHECKING:
+    from ultrai.store.database import Database
+
+BY_HAND = ""
+FROM_SETTINGS = "settings"
+
+
+def read_budgets(database: Database) -> list[Budget]:
+    """All Budgets by name, as they stand."""
+    with database.engine.connect() as connection:
+        rows = connection.execute(select(BUDGETS).order_by(BUDGETS.c.name)).all()
+    return [
+        Budget(
+            name=row.name,
+            scope=Scope(row.scope),
+            subject=row.subject,
+            period=Period(row.period),
+            limit_nanos=row.limit_nanos,
+            hard=bool(row.hard),
+            closed=bool(row.closed),
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetBook:
+    """What commands do with Budgets. Raises StoreError."""
+
+    database: Database
+
+    def set(self, budget: Budget, *, origin: str = BY_HAND) -> None:
+        """Make or change the Budget; what was spent in its period counts. Opens a closed one."""
+        self.database.transact(lambda cursor: self._set(cursor, budget, origin=origin))
+
+    def adopt(self, budgets: Sequence[Budget]) -> None:
+        """Let the settings' Budgets be these; those set by hand stay."""
+        known = {each.name: each for each in read_budgets(self.database)}
+        with self.database.engine.connect() as connection:
+            query = select(BUDGETS.c.name).where(BUDGETS.c.origin == FROM_SETTINGS)
+            earlier = {row.name for row in connection.execute(query)}
+        for budget in budgets:
+            there = known.get(budget.name)
+            same = there is not None and budget == _opened(there)
+            if not same or budget.name not in earlier:
+                self.set(budget, origin=FROM_SETTINGS)
+        for name in earlier - {budget.name for budget in budgets}:
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Take the Budget away; the ledger stays as it is. Raises NotFound."""
+        self.database.transact(lambda cursor: self._remove(cursor, name))
+
+    def states(self, now: datetime) -> list[BudgetState]:
+        """What each Budget has spent and holds in the period that holds this moment."""
+        return self.database.transact(lambda cursor: self._states(cursor, now))
+
+    def _set(self, cursor: Any, budget: Budget, *, origin: str) -> None:
+        statements = compile_ledger(self.database.engine.dialect)
+        if statements.change_budgets is not None:
+            cursor.execute(statements.change_budgets)
+        cursor.execute(statements.forget_balances, {"of_name": budget.name})
+        cursor.execute(statements.remove_budget, {"of_name": budget.name})
+        cursor.execute(
+            statements.add_budget,
+            {
+                "name": budget.name,
+                "scope": budget.scope.value,
+                "subject": budget.subject,
+                "period": budget.period.value,
+                "limit_nanos": budget.limit_nanos,
+                "hard": budget.hard,
+                "closed": False,
+                "origin": origin,
+            },
+        )
+
+    def _remove(self, cursor: Any, name: str) -> None:
+        statements = compile_ledger(self.database.engine.dialect)
+        if statements.change_budgets is not None:
+            cursor.execute(statements.change_budgets)
+        cursor.execute(statements.remove_budget, {"of_name": name})
+        if cursor.rowcount != 1:
+            message = f"there is no budget {name!r}"
+            raise NotFound(message, hint="list them with `ultrai budget list`")
+        cursor.execute(statements.forget_balances, {"of_name": name})
+
+    def _states(self, cursor: Any, now: datetime) -> list[BudgetState]:
+        balances = Balances(cursor, compile_ledger(self.database.engine.dialect))
+        at = stamp(now)
+        states = []
+        for budget in balances.budgets.values():
+            payer = _typical_payer(budget, at)
+            start = period_start(budget.period, now)
+            balances.lock([payer])
+            balance = balances.at(budget.name, start)
+            states.append(BudgetState(budget, balance.posted, balance.held, balance.unknown, start))
+        balances.write()
+        return states
+
+
+def _opened(budget: Budget) -> Budget:
+    return Budget(
+        budget.name, budget.scope, budget.subject, budget.period, budget.limit_nanos, budget.hard
+    )
+
+
+def _typical_payer(budget: Budget, at: str) -> Payer:
+    """Somebody for whom the Budget holds."""
+    subject = budget.subject
+    tags = None
+    if budget.scope is Scope.TAG:
+        name, _, text = subject.partition("=")
+        tags = {name: text}
+    return Payer(
+        run_id="",
+        began_at=at,
+        key=subject if budget.scope is Scope.KEY else None,
+        environment=subject if budget.scope is Scope.ENVIRONMENT else None,
+        user=subject if budget.scope is Scope.USER else None,
+        feature=subject if budget.scope is Scope.FEATURE else None,
+        tags=tags,
+    )

@@ -1,0 +1,45 @@
+"""The Ledger over the database: a Run's steps go through the one writer, beside its Events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ultrai.domain.ledger import Grant, Shortage
+from ultrai.policy.budgeting import budgets_of
+from ultrai.store.budget_book import read_budgets
+
+if TYPE_CHECKING:
+    from ultrai.domain.budget import Budget, Payer
+    from ultrai.domain.ledger import Reserve, Start, Step
+    from ultrai.store.database import Database
+
+
+class SqlLedger:
+    """Fits `engine.ports.Ledger`. The Database is closed by whoever opened it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def reserve(self, step: Reserve) -> Grant | Shortage:
+        """Hold money for a Run, or say which Budget does not allow it. Raises StoreError."""
+        outcomes = await self._database.writer.carry_out((step,))
+        outcome = outcomes[0]
+        assert outcome is not None
+        return outcome
+
+    async def start(self, step: Start) -> Grant | Shortage | None:
+        """Make known that an Attempt is about to be sent. None: its Run is over. Raises so too."""
+        return (await self._database.writer.carry_out((step,)))[0]
+
+    def post(self, *steps: Step) -> None:
+        """Queue steps that cannot be refused, in order; returns at once and never raises."""
+        self._database.writer.post(steps)
+
+    async def guards(self, payer: Payer) -> Sequence[Budget]:
+        """The hard Budgets that hold for a Run. Raises StoreError where they cannot be read."""
+        budgets = {budget.name: budget for budget in await self._budgets() if budget.hard}
+        return [budgets[name] for name in budgets_of(payer, budgets.values())]
+
+    async def _budgets(self) -> Sequence[Budget]:
+        return await self._database.read(lambda: read_budgets(self._database))
