@@ -12,6 +12,7 @@ from pathlib import Path
 from ultrai.domain.attempt import Account, AttemptRequest
 from ultrai.domain.catalog import Endpoint, Model, Prices, Rates
 from ultrai.domain.errors import UltraiError
+from ultrai.domain.generation import Generation
 from ultrai.domain.outcome import Failure, FailureKind, Received
 from ultrai.engine.ports import Observer, Upstream
 from ultrai.local.catalogue import LocalListing, local_listings
@@ -69,6 +70,11 @@ class EmbeddedUpstream:
         """This machine serves each of them, and measures itself in Health instead."""
         del model_id
         return ()
+
+    async def read_generation(self, generation_id: str) -> Generation | None:
+        """Nothing is billed."""
+        del generation_id
+        return None
 
     async def read_account(self) -> Account | None:
         """There is none."""

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ultrai.assembly.asking import ask_of, resumed_ask
+from ultrai.assembly.books import Books, Reconciliation
 from ultrai.assembly.opening import Opened, Pieces, StoreRoom
 from ultrai.assembly.tuned import house_of
 from ultrai.domain.ask import Ask
@@ -210,6 +211,14 @@ class UltrAI:
         """A stored Run's Events. Raises NotFound."""
         store = await self._open_store()
         return await store.history.read_events(run_id)
+
+    async def books(self) -> Books:
+        """The ledger and the Budgets."""
+        return Books((await self._open_store()).database, self._pieces.clock)
+
+    async def reconciliation(self) -> Reconciliation:
+        """What Attempts really cost whose figure did not arrive with the answer."""
+        return Reconciliation(await self.books(), (await self._open()).reconciler)
 
     async def _resumed(self, ask: Ask) -> tuple[Ask, Report | None]:
         if ask.resume is None:

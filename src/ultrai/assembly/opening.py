@@ -23,6 +23,7 @@ from ultrai.engine.gate import Gate
 from ultrai.engine.listings import Listings
 from ultrai.engine.ports import CatalogShelf, Clock, HealthMemory, Upstream
 from ultrai.engine.quota import FreeQuota
+from ultrai.engine.reconciling import Reconciler
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.settings.model import OPENROUTER, Settings
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 class StoreRoom:
     """The open database."""
 
+    database: Database
     history: SqlHistory
     ledger: SqlLedger
     memory: HealthMemory
@@ -54,6 +56,7 @@ class Opened:
     listings: Listings
     upstreams: Mapping[str, Upstream]
     keyless: frozenset[str]
+    reconciler: Reconciler
 
     async def catalog(self, *, refresh: bool) -> Catalog:
         """All that can be listed. Raises UpstreamUnavailable when nothing can be."""
@@ -134,7 +137,8 @@ class Pieces:
             )
             stack.push_async_callback(desk.aclose)
             keyless = frozenset(keyless_upstreams(settings))
-            yield Opened(desk, tuning, listings, upstreams, keyless)
+            reconciler = Reconciler(store.ledger, upstreams.get, clock=self.clock)
+            yield Opened(desk, tuning, listings, upstreams, keyless, reconciler)
 
     async def _open_upstreams(
         self, settings: Settings, stack: AsyncExitStack
@@ -188,6 +192,7 @@ def _store_room(database: Database, settings: Settings) -> StoreRoom:
     from ultrai.store.shelf import FileShelf
 
     return StoreRoom(
+        database=database,
         history=SqlHistory(database),
         ledger=SqlLedger(database),
         memory=SqlHealthMemory(database),

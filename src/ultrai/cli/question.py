@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SYNTHESES = ("none", "fuse", "judge", "vote")
 _MOST_TOKENS = 10_000_000
 _HOTTEST = 2
+_MOST_TAGS = 16
+_LONGEST_TAG = 500
 
 
 class QuestionFlags(TypedDict):
@@ -39,6 +41,9 @@ class QuestionFlags(TypedDict):
     max_cost_nanos: int | None
     no_cache: bool
     strict: bool
+    tags: tuple[str, ...]
+    user: str | None
+    feature: str | None
     resume: str | None
 
 
@@ -124,6 +129,15 @@ def _options() -> list[Callable[[Any], Any]]:
         ),
         click.option("--no-cache", is_flag=True, help="Ask even what was asked before."),
         click.option("--strict", is_flag=True, help="What would be a notice is an error."),
+        click.option(
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="NAME=TEXT",
+            help="Whose cost this is, such as team=x; repeatable.",
+        ),
+        click.option("--user", metavar="NAME", help="The user it is for, in the ledger."),
+        click.option("--feature", metavar="NAME", help="The feature it is for, in the ledger."),
         click.option("--resume", metavar="RUN", help="Only the slots of RUN without an answer."),
     ]
 
@@ -179,6 +193,19 @@ def _refuse_broken_text(flags: QuestionFlags) -> None:
             ) from None
 
 
+def tags_of(texts: tuple[str, ...]) -> dict[str, str]:
+    """Tags by name. Raises UsageError for what is no `NAME=TEXT`."""
+    tags: dict[str, str] = {}
+    for text in texts:
+        name, equals, rest = text.partition("=")
+        if not name or not equals or len(text) > _LONGEST_TAG or not text.isprintable():
+            raise UsageError(f"--tag {text!r} is no tag", hint="write NAME=TEXT, such as team=x")
+        tags[name] = rest
+    if len(tags) > _MOST_TAGS:
+        raise UsageError(f"{len(tags)} tags are too many", hint=f"give {_MOST_TAGS} or fewer")
+    return tags
+
+
 def make_ask(flags: QuestionFlags) -> Ask:
     """The Ask that the flags amount to; reads standard input and files. Raises UsageError."""
     from ultrai.cli.files import compose_messages
@@ -194,6 +221,9 @@ def make_ask(flags: QuestionFlags) -> Ask:
         max_cost_nanos=flags["max_cost_nanos"],
         strict=flags["strict"],
         use_cache=not flags["no_cache"],
+        user=flags["user"],
+        feature=flags["feature"],
+        tags=tags_of(flags["tags"]),
     )
     if flags["resume"] is not None:
         return replace(ask, resume=flags["resume"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ultrai.domain.money import format_usd
 from ultrai.domain.value import value
 
 
@@ -103,3 +104,15 @@ class BudgetState:
     def left_nanos(self) -> int:
         """What may still be reserved."""
         return max(0, self.budget.limit_nanos - self.posted_nanos - self.held_nanos)
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON types; money is a decimal string in USD."""
+        return {
+            **self.budget.to_dict(),
+            "limit_usd": format_usd(self.budget.limit_nanos),
+            "spent_usd": format_usd(self.posted_nanos),
+            "held_usd": format_usd(self.held_nanos),
+            "left_usd": format_usd(self.left_nanos),
+            "unknown": self.unknown,
+            "since": self.since or None,
+        }

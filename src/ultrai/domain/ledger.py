@@ -127,7 +127,16 @@ class Correct:
     provider: str | None = None
 
 
-Step = Reserve | Start | Identify | Settle | Release | Close | Correct
+@value
+class Defer:
+    """The upstream does not know yet what an Attempt cost; ask again, not before `next_try_at`."""
+
+    place: Place
+    at: str
+    next_try_at: str
+
+
+Step = Reserve | Start | Identify | Settle | Release | Close | Correct | Defer
 
 
 class RefusalReason(StrEnum):
@@ -162,16 +171,15 @@ class Grant:
 
 @value
 class OpenAttempt:
-    """An Attempt whose cost is not known for good: under way, or waiting to be reconciled."""
+    """An Attempt that is over and whose cost the upstream is still to be asked for."""
 
     place: Place
     model: str
     upstream: str
     key: str | None
     sent_at: str
-    settled: bool
     posted_nanos: int
-    bound_nanos: int | None
     generation_id: str | None
     tries: int = 0
+    first_try_at: str | None = None
     next_try_at: str | None = None

@@ -10,7 +10,8 @@ from ultrai.domain.attempt import Account, AttemptRequest
 from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.catalog import Endpoint, Model, Snapshot
 from ultrai.domain.event import Event
-from ultrai.domain.ledger import Grant, Reserve, Shortage, Start, Step
+from ultrai.domain.generation import Generation
+from ultrai.domain.ledger import Grant, OpenAttempt, Reserve, Shortage, Start, Step
 from ultrai.domain.outcome import Received
 from ultrai.domain.report import RunSummary
 from ultrai.policy.health import ModelHealth
@@ -60,6 +61,10 @@ class Upstream(Protocol):
         """What the key may do; None where the upstream has no such notion. Raises the same."""
         ...
 
+    async def read_generation(self, generation_id: str) -> Generation | None:
+        """What it says of an Attempt afterwards; None: nothing (yet). Raises the same."""
+        ...
+
 
 class CatalogShelf(Protocol):
     """Keeps listings on disk. A damaged file is as good as none."""
@@ -106,6 +111,10 @@ class Ledger(Protocol):
 
     def post(self, *steps: Step) -> None:
         """Queue steps that cannot be refused, in order; returns at once."""
+        ...
+
+    async def open_attempts(self) -> Sequence[OpenAttempt]:
+        """The Attempts that are over and whose cost is not known for good. Raises StoreError."""
         ...
 
     async def guards(self, payer: Payer) -> Sequence[Budget]:

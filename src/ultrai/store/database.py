@@ -9,13 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from ultrai.domain.errors import StoreError
 from ultrai.store.committer import Committer
 from ultrai.store.failures import explain, is_unwritable
+from ultrai.store.ledger_tables import OPEN_RUNS
 from ultrai.store.locks import BUSY_TIMEOUT_S
 from ultrai.store.open_work import Staff
 from ultrai.store.owners import Owner, is_alive
@@ -78,6 +79,15 @@ class Database:
         finally:
             connection.close()
         return result
+
+    def wind_up(self, at: str) -> int:
+        """Settle and close the Runs of dead processes; how many there were. Raises StoreError."""
+        with self.engine.connect() as connection:
+            owners = connection.execute(select(OPEN_RUNS.c.owner).distinct()).scalars().all()
+        if all(self.is_alive(owner) for owner in owners):
+            return 0
+        teller = Teller(self.engine.dialect, Staff(lambda: "", self.is_alive))
+        return self.transact(lambda cursor: teller.wind_up(cursor, at))
 
     async def read(self, query: Callable[[], _Result]) -> _Result:
         """What `query` returns, run off the event loop. Raises StoreError for database errors."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from ultrai.domain.ledger import Grant, Shortage
 from ultrai.policy.budgeting import budgets_of
 from ultrai.store.budget_book import read_budgets
+from ultrai.store.open_work import read_open_attempts
 
 if TYPE_CHECKING:
     from ultrai.domain.budget import Budget, Payer
-    from ultrai.domain.ledger import Reserve, Start, Step
+    from ultrai.domain.ledger import OpenAttempt, Reserve, Start, Step
     from ultrai.store.database import Database
 
 
@@ -35,6 +36,14 @@ class SqlLedger:
     def post(self, *steps: Step) -> None:
         """Queue steps that cannot be refused, in order; returns at once and never raises."""
         self._database.writer.post(steps)
+
+    async def open_attempts(self) -> Sequence[OpenAttempt]:
+        """The Attempts that are over and whose cost is not known for good. Raises StoreError."""
+        return await self._database.read(lambda: read_open_attempts(self._database))
+
+    async def wind_up(self, at: str) -> int:
+        """Settle and close the Runs of dead processes; how many there were. Raises StoreError."""
+        return await self._database.read(lambda: self._database.wind_up(at))
 
     async def guards(self, payer: Payer) -> Sequence[Budget]:
         """The hard Budgets that hold for a Run. Raises StoreError where they cannot be read."""

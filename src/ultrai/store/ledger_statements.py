@@ -55,6 +55,7 @@ class LedgerStatements:
     attempts_of_run: str
     identify_attempt: str
     keep_attempt: str
+    defer_attempt: str
     close_attempt: str
     close_budget: str
     add_budget: str
@@ -165,6 +166,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
                 OPEN_ATTEMPTS.c.posted_nanos,
                 OPEN_ATTEMPTS.c.bound_nanos,
                 OPEN_ATTEMPTS.c.generation_id,
+                OPEN_ATTEMPTS.c.counted,
             )
             .where(*place)
             .with_for_update()
@@ -191,6 +193,16 @@ def _compile(dialect: Dialect) -> LedgerStatements:
                 settled=true(),
                 posted_nanos=bindparam("new_posted"),
                 generation_id=bindparam("new_id"),
+                counted=bindparam("new_counted"),
+                next_try_at=bindparam("new_try"),
+            )
+        ),
+        defer_attempt=sql(
+            update(OPEN_ATTEMPTS)
+            .where(*_is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_"))
+            .values(
+                tries=OPEN_ATTEMPTS.c.tries + 1,
+                first_try_at=func.coalesce(OPEN_ATTEMPTS.c.first_try_at, bindparam("tried_at")),
                 next_try_at=bindparam("new_try"),
             )
         ),

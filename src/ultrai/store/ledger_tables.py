@@ -121,6 +121,8 @@ OPEN_ATTEMPTS = Table(
     Column("posted_nanos", BigInteger, nullable=False),
     Column("bound_nanos", BigInteger),
     Column("generation_id", Text),
+    Column("counted", Boolean, nullable=False),  # whether its tokens are known
+    Column("first_try_at", Text),
     Column("tries", Integer, nullable=False),
     Column("next_try_at", Text),
 )

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
+from sqlalchemy import select, true
 
 from ultrai.domain.budget import Payer
-from ultrai.domain.ledger import Close, Place, Release, Reserve, Step
+from ultrai.domain.ledger import Close, OpenAttempt, Place, Release, Reserve, Step
 from ultrai.domain.outcome import Cost, Usage
 from ultrai.store.chain import Row
+from ultrai.store.ledger_tables import OPEN_ATTEMPTS
+
+if TYPE_CHECKING:
+    from ultrai.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class FoundAttempt:
     posted_nanos: int
     bound_nanos: int | None
     generation_id: str | None
+    counted: bool
 
     def facts(self, place: Place) -> Row:
         """Columns that every entry about it has."""
@@ -94,3 +101,29 @@ def sum_known(amounts: Sequence[int | None]) -> int | None:
     """The sum; None where one of them is not known."""
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if len(known) == len(amounts) else None
+
+
+def read_open_attempts(database: Database) -> list[OpenAttempt]:
+    """Those that are over and whose cost is not known for good, the oldest first."""
+    query = (
+        select(OPEN_ATTEMPTS)
+        .where(OPEN_ATTEMPTS.c.settled == true())
+        .order_by(OPEN_ATTEMPTS.c.sent_at, OPEN_ATTEMPTS.c.run_id, OPEN_ATTEMPTS.c.slot)
+    )
+    with database.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return [
+        OpenAttempt(
+            place=Place(row.run_id, row.slot, row.attempt),
+            model=row.model,
+            upstream=row.upstream,
+            key=payer_from(row.payer).key,
+            sent_at=row.sent_at,
+            posted_nanos=row.posted_nanos,
+            generation_id=row.generation_id,
+            tries=row.tries,
+            first_try_at=row.first_try_at,
+            next_try_at=row.next_try_at,
+        )
+        for row in rows
+    ]

@@ -13,6 +13,7 @@ from ultrai.domain.errors import NotFound, StoreError, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.fold import ReportFold
 from ultrai.domain.report import Report, RunStatus, RunSummary
+from ultrai.store.corrections import corrected, read_corrections
 from ultrai.store.encoding import clean, decode_events
 from ultrai.store.failures import damaged
 from ultrai.store.tables import EVENTS, RUNS
@@ -93,7 +94,8 @@ class RunReader:
                 fold.apply(event)
         except _DAMAGE as error:
             raise damaged(self._database.path, row.id) from error
-        return fold.interrupt() if is_over else fold.report()
+        report = fold.interrupt() if is_over else fold.report()
+        return corrected(report, read_corrections(connection, row.id))
 
     def _summary(self, connection: Connection, row: Row[Any, Any, Any]) -> RunSummary:
         status, cost_nanos = row.status, row.cost_nanos

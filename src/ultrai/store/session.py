@@ -11,6 +11,7 @@ from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.ledger import (
     Close,
     Correct,
+    Defer,
     EntryKind,
     Grant,
     Identify,
@@ -23,7 +24,7 @@ from ultrai.domain.ledger import (
     Start,
     Step,
 )
-from ultrai.domain.outcome import Cost, CostState
+from ultrai.domain.outcome import NO_USAGE, Cost, CostState
 from ultrai.store.balances import Balances
 from ultrai.store.chain import Chain, Row
 from ultrai.store.open_work import (
@@ -100,6 +101,9 @@ class Session:
             self._cursor.execute(self._statements.identify_attempt, moved)
         elif isinstance(step, Release):
             self._release(step)
+        elif isinstance(step, Defer):
+            moved = of_place(step.place) | {"tried_at": step.at, "new_try": step.next_try_at}
+            self._cursor.execute(self._statements.defer_attempt, moved)
         else:
             self._correct(step)
         return None
@@ -166,6 +170,8 @@ class Session:
                 "posted_nanos": 0,
                 "bound_nanos": step.bound_nanos,
                 "generation_id": None,
+                "counted": False,
+                "first_try_at": None,
                 "tries": 0,
                 "next_try_at": None,
             },
@@ -206,7 +212,13 @@ class Session:
         )
         self._note_excess(found, step.posted_nanos)
         if unknown:
-            self._keep(step.place, step.posted_nanos, facts["generation_id"], at=step.at)
+            kept = {
+                "new_posted": step.posted_nanos,
+                "new_id": facts["generation_id"],
+                "new_counted": step.usage != NO_USAGE,
+                "new_try": step.at,
+            }
+            self._cursor.execute(self._statements.keep_attempt, of_place(step.place) | kept)
         else:
             self._cursor.execute(self._statements.close_attempt, at_place(step.place))
 
@@ -228,7 +240,9 @@ class Session:
             "normalised_prompt_tokens": step.normalised.prompt_tokens,
             "normalised_completion_tokens": step.normalised.completion_tokens,
         }
-        facts |= found.facts(step.place) | cost_columns(step.cost) | token_columns(step.usage)
+        facts |= found.facts(step.place) | cost_columns(step.cost)
+        if not found.counted:
+            facts |= token_columns(step.usage)
         self._chain.add(EntryKind.CORRECTION, found.payer, at=step.at, facts=facts)
         self._balances.move(found.payer, posted=posted, unknown=-int(is_known))
         self._note_excess(found, nanos or 0)
@@ -328,10 +342,6 @@ class Session:
         self._chain.write()
         self._cursor.execute(self._statements.held_by_run, {"run_id": run_id})
         return [(slot, int(held)) for slot, held in self._cursor.fetchall() if held]
-
-    def _keep(self, place: Place, posted: int, generation_id: str | None, *, at: str) -> None:
-        new = {"new_posted": posted, "new_id": generation_id, "new_try": at}
-        self._cursor.execute(self._statements.keep_attempt, of_place(place) | new)
 
     def _note_excess(self, found: FoundAttempt, posted: int) -> None:
         """The upstream charged more than it was allowed to: nothing more under those Budgets."""

@@ -13,8 +13,10 @@ from ultrai.domain.catalog import Endpoint, Model
 from ultrai.domain.errors import NotFound, UpstreamUnavailable
 from ultrai.domain.event import Event
 from ultrai.domain.fold import ReportFold
+from ultrai.domain.generation import Generation
 from ultrai.domain.ledger import (
     Grant,
+    OpenAttempt,
     RefusalReason,
     Release,
     Reserve,
@@ -63,6 +65,7 @@ class ScriptedUpstream:
         self.times_s: list[float] = []
         self.account: Account | None = None
         self.endpoints: Sequence[Endpoint] = ()
+        self.generations: dict[str, Generation] = {}
         self.active = 0
         self.most_active = 0
 
@@ -93,6 +96,10 @@ class ScriptedUpstream:
         """The endpoints set, the same for every model."""
         del model_id
         return self.endpoints
+
+    async def read_generation(self, generation_id: str) -> Generation | None:
+        """The record set for that id, if any."""
+        return self.generations.get(generation_id)
 
     async def read_account(self) -> Account | None:
         """The account set."""
@@ -255,6 +262,10 @@ class MemoryLedger:
                 self.posted_nanos += step.posted_nanos
             elif isinstance(step, Release):
                 self.held_nanos -= step.held_nanos or 0
+
+    async def open_attempts(self) -> Sequence[OpenAttempt]:
+        """Nothing is kept open."""
+        return ()
 
     async def guards(self, payer: Payer) -> Sequence[Budget]:
         """The one Budget there may be."""

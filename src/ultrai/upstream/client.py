@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from ultrai.domain.attempt import Account, AttemptRequest
 from ultrai.domain.catalog import Endpoint, Model
+from ultrai.domain.generation import Generation
 from ultrai.domain.outcome import Received
 from ultrai.upstream.accounts import read_account
 from ultrai.upstream.config import UpstreamConfig
 from ultrai.upstream.discovery import list_endpoints, list_models
 from ultrai.upstream.exchange import Exchange
+from ultrai.upstream.generations import read_generation
 from ultrai.upstream.incoming import Observer
 from ultrai.upstream.lookup import Lookup
 
@@ -64,6 +66,10 @@ class HttpUpstream:
     async def list_endpoints(self, model_id: str) -> Sequence[Endpoint]:
         """Who serves the model and how well. Raises UpstreamUnavailable, or its ModelNotListed."""
         return await list_endpoints(self._config, self._lookup, model_id=model_id)
+
+    async def read_generation(self, generation_id: str) -> Generation | None:
+        """What one generation cost; None: not known (yet). Raises UpstreamUnavailable."""
+        return await read_generation(self._config, self._lookup, generation_id=generation_id)
 
     async def read_account(self) -> Account | None:
         """What the key may do; None without a key or where there is no such notion."""

@@ -107,6 +107,8 @@ def _create_open() -> None:
         sa.Column("posted_nanos", sa.BigInteger(), nullable=False),
         sa.Column("bound_nanos", sa.BigInteger()),
         sa.Column("generation_id", sa.Text()),
+        sa.Column("counted", sa.Boolean(), nullable=False),
+        sa.Column("first_try_at", sa.Text()),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_try_at", sa.Text()),
     )

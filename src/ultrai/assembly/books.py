@@ -1,0 +1,79 @@
+"""`UltrAI.books`: what was spent, what may be, and whether the ledger holds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ultrai.domain.budget import Budget, BudgetState
+    from ultrai.domain.ledger import OpenAttempt
+    from ultrai.domain.spending import Audit, ChainHead, Spending
+    from ultrai.engine.ports import Clock
+    from ultrai.engine.reconciling import Reconciled, Reconciler
+    from ultrai.store.database import Database
+    from ultrai.store.spending import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Reads the ledger, and changes the Budgets. Every method raises StoreError."""
+
+    database: Database
+    clock: Clock
+
+    async def spending(self, by: str, wanted: Wanted) -> Sequence[Spending]:
+        """What was spent, by one dimension; see `domain.spending.DIMENSIONS`."""
+        from ultrai.store.spending import read_spending
+
+        return await self.database.read(lambda: read_spending(self.database, by, wanted))
+
+    async def budgets(self) -> Sequence[BudgetState]:
+        """Each Budget with what it has spent and holds now."""
+        from ultrai.store.budget_book import BudgetBook
+
+        book = BudgetBook(self.database)
+        return await self.database.read(lambda: book.states(self.clock.now()))
+
+    async def set_budget(self, budget: Budget) -> None:
+        """Make or change a Budget."""
+        from ultrai.store.budget_book import BudgetBook
+
+        await self.database.read(lambda: BudgetBook(self.database).set(budget))
+
+    async def remove_budget(self, name: str) -> None:
+        """Take a Budget away. Raises NotFound."""
+        from ultrai.store.budget_book import BudgetBook
+
+        await self.database.read(lambda: BudgetBook(self.database).remove(name))
+
+    async def verify(self, kept: Sequence[ChainHead] = ()) -> Audit:
+        """Check every entry; `kept` are heads from an earlier time."""
+        from ultrai.store.audit import verify
+
+        return await self.database.read(lambda: verify(self.database, kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Asks the upstream what Attempts cost whose figure did not arrive."""
+
+    books: Books
+    reconciler: Reconciler
+
+    async def open_attempts(self) -> Sequence[OpenAttempt]:
+        """What is still to be asked for, once the Runs of dead processes are wound up."""
+        from ultrai.domain.stamp import stamp
+        from ultrai.store.open_work import read_open_attempts
+
+        database, now = self.books.database, stamp(self.books.clock.now())
+        await database.read(lambda: database.wind_up(now))
+        return await database.read(lambda: read_open_attempts(database))
+
+    async def run(self, *, watch: bool = False) -> AsyncIterator[Reconciled]:
+        """Ask for each once, or until nothing is open any more."""
+        rounds = self.reconciler.until_done() if watch else self.reconciler.once()
+        async for each in rounds:
+            yield each
+        await self.books.database.writer.flush()

@@ -1,0 +1,214 @@
+"""`ultrai budget`: ceilings on what is spent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from ultrai.cli.wishes import UltraiGroup, Wishes
+from ultrai.domain.errors import NotFound, UsageError
+from ultrai.domain.money import parse_usd
+
+if TYPE_CHECKING:
+    from ultrai.domain.budget import Budget, BudgetState
+    from ultrai.settings.model import Settings
+
+_PERIODS = ("run", "hour", "day", "week", "month", "total")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=/@-]{0,99}")
+
+
+class _SetFlags(TypedDict):
+    """What click hands over."""
+
+    words: tuple[str, ...]
+    limit: str | None
+    period: str | None
+    scope: str
+    tag: str | None
+    soft: bool
+    as_json: bool
+
+
+@click.group("budget", cls=UltraiGroup)
+def command() -> None:
+    """Set, list and remove ceilings on what is spent.
+
+    All budgets that fit a run hold for it. A hard one is never exceeded: what a run may cost is
+    reserved before anything is sent, and a run that does not fit is refused (exit 5).
+    """
+
+
+@command.command("set")
+@click.argument("words", nargs=-1, metavar="[NAME] USD")
+@click.option("--limit", metavar="USD", help="The ceiling, instead of the last argument.")
+@click.option(
+    "--per",
+    "--period",
+    "period",
+    type=click.Choice(_PERIODS, case_sensitive=False),
+    help="How long it holds before it starts anew, in UTC. Default: total.",
+)
+@click.option(
+    "--scope",
+    default="global",
+    show_default=True,
+    metavar="SCOPE",
+    help="global, key, environment, user:NAME, feature:NAME or tag:NAME=TEXT; "
+    "key:FINGERPRINT and environment:NAME name another than the present one.",
+)
+@click.option("--tag", metavar="NAME=TEXT", help="The same as --scope tag:NAME=TEXT.")
+@click.option("--soft", is_flag=True, help="Only warn.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def set_(wishes: Wishes, /, **flags: Unpack[_SetFlags]) -> int:
+    """Make a budget, or change it; one that was closed is open again.
+
+    What was spent in its present period counts. Without NAME it is called after its scope and
+    period, such as 'global-day'.
+    """
+    from ultrai.cli.running import run_async
+
+    budget = _budget(flags, wishes.load_settings())
+    state = run_async(_set(wishes, budget))
+    _show([state], as_json=flags["as_json"], alone=True)
+    return 0
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def list_(wishes: Wishes, *, as_json: bool) -> int:
+    """List the budgets, with what each has spent and has left now."""
+    from ultrai.cli.output import write_text
+    from ultrai.cli.running import run_async
+    from ultrai.cli.terminal import standard_error
+
+    states = run_async(_states(wishes))
+    if not states and not as_json:
+        write_text(standard_error(), "no budgets; set one with 'ultrai budget set 5.00 --per day'")
+        return 0
+    _show(states, as_json=as_json)
+    return 0
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def show(wishes: Wishes, *, name: str, as_json: bool) -> int:
+    """Show one budget."""
+    from ultrai.cli.running import run_async
+
+    states = [state for state in run_async(_states(wishes)) if state.budget.name == name]
+    if not states:
+        raise NotFound(f"there is no budget {name!r}", hint="list them with 'ultrai budget list'")
+    _show(states, as_json=as_json, alone=True)
+    return 0
+
+
+@command.command("remove")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def remove(wishes: Wishes, *, name: str, as_json: bool) -> int:
+    """Take a budget away; the ledger stays as it is."""
+    from ultrai.cli.output import write_json, write_text
+    from ultrai.cli.running import run_async
+    from ultrai.cli.terminal import standard_error
+
+    run_async(_remove(wishes, name))
+    if as_json:
+        write_json({"removed": name})
+    else:
+        write_text(standard_error(), f"budget {name} is gone")
+    return 0
+
+
+def _budget(flags: _SetFlags, settings: Settings) -> Budget:
+    from ultrai.domain.budget import Budget, Period, Scope
+
+    words = list(flags["words"])
+    limit = flags["limit"]
+    if limit is None:
+        if not words:
+            raise UsageError("no limit is given", hint="for example: ultrai budget set 5.00")
+        limit = words.pop()
+    if len(words) > 1:
+        raise UsageError(f"{words[1]!r} is one word too many", hint="give [NAME] USD")
+    try:
+        nanos = parse_usd(limit)
+    except ValueError as error:
+        raise UsageError(str(error), hint="for example: ultrai budget set 5.00") from None
+    kind, subject = _scope(flags, settings)
+    period = Period((flags["period"] or "total").lower())
+    name = words[0] if words else "-".join(filter(None, (kind, subject, period.value)))
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"a budget cannot be called {name!r}", hint="use letters, digits, dots and dashes"
+        )
+    return Budget(name, Scope(kind), subject, period, nanos, hard=not flags["soft"])
+
+
+def _scope(flags: _SetFlags, settings: Settings) -> tuple[str, str]:
+    scope = flags["scope"] if flags["tag"] is None else f"tag:{flags['tag']}"
+    kind, _, subject = scope.partition(":")
+    kind = {"env": "environment", "profile": "environment"}.get(kind.lower(), kind.lower())
+    if kind == "key" and not subject and settings.key is not None:
+        subject = settings.key.fingerprint
+    if kind == "environment" and not subject:
+        subject = settings.environment or ""
+    if kind not in ("global", "key", "environment", "user", "feature", "tag"):
+        raise UsageError(
+            f"{scope!r} is no scope",
+            hint="use global, key, environment, user:NAME, feature:NAME or tag:NAME=TEXT",
+        )
+    if kind == "tag" and not all(subject.partition("=")):
+        raise UsageError(f"{scope!r} is no tag", hint="write tag:NAME=TEXT, such as tag:team=x")
+    if (kind == "global") is bool(subject):
+        reason = "is over everything" if subject else "is over nothing: it has no subject"
+        hint = "leave the subject out" if subject else f"write {kind}:NAME"
+        raise UsageError(f"{scope!r} {reason}", hint=hint)
+    return kind, subject
+
+
+async def _set(wishes: Wishes, budget: Budget) -> BudgetState:
+    from ultrai.cli.session import open_session
+
+    async with open_session(wishes) as session:
+        books = await session.books()
+        await books.set_budget(budget)
+        states = await books.budgets()
+    return next(state for state in states if state.budget.name == budget.name)
+
+
+async def _states(wishes: Wishes) -> Sequence[BudgetState]:
+    from ultrai.cli.session import open_session
+
+    async with open_session(wishes) as session:
+        return await (await session.books()).budgets()
+
+
+async def _remove(wishes: Wishes, name: str) -> None:
+    from ultrai.cli.session import open_session
+
+    async with open_session(wishes) as session:
+        await (await session.books()).remove_budget(name)
+
+
+def _show(states: Sequence[BudgetState], *, as_json: bool, alone: bool = False) -> None:
+    from ultrai.cli.output import write_json, write_lines
+    from ultrai.cli.render.budgets import budget_lines, budgets_table
+    from ultrai.cli.terminal import standard_output
+
+    if as_json:
+        rows = [state.to_dict() for state in states]
+        write_json(rows[0] if alone else {"budgets": rows})
+        return
+    output = standard_output()
+    if alone:
+        write_lines(output, budget_lines(states[0], width=output.table_width))
+    else:
+        write_lines(output, budgets_table(states, width=output.table_width))

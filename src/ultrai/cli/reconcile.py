@@ -1,0 +1,57 @@
+"""`ultrai reconcile`: costs that did not arrive with their answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from ultrai.cli.wishes import UltraiCommand, Wishes
+
+if TYPE_CHECKING:
+    from ultrai.engine.reconciling import Reconciled
+
+
+@click.command("reconcile", cls=UltraiCommand)
+@click.option("--watch", is_flag=True, help="Go on until no cost is open any more.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def command(wishes: Wishes, *, watch: bool, as_json: bool) -> int:
+    """Ask the upstream for costs that did not arrive with their answers.
+
+    Attempts that were cut, cancelled or timed out, and those of a process that died, count at the
+    most they may have cost until the upstream has told. It may take a while to know: what is not
+    known ten minutes after it was first asked for stays 'unknown_billed'.
+    """
+    from ultrai.cli.running import run_async
+
+    run_async(_reconcile(wishes, watch=watch, as_json=as_json))
+    return 0
+
+
+async def _reconcile(wishes: Wishes, *, watch: bool, as_json: bool) -> None:
+    from ultrai.cli.output import write_json, write_text
+    from ultrai.cli.render.reconciling import finding_line, finding_to_dict, verdict
+    from ultrai.cli.session import open_session
+    from ultrai.cli.terminal import standard_error, standard_output
+
+    last: dict[object, Reconciled] = {}
+    async with open_session(wishes) as session:
+        reconciliation = await session.reconciliation()
+        waiting = await reconciliation.open_attempts()
+        async for each in reconciliation.run(watch=watch):
+            last[each.attempt.place] = each
+            if not as_json:
+                write_text(standard_output(), finding_line(each))
+    counts = Counter(each.finding for each in last.values())
+    if as_json:
+        write_json(
+            {
+                "open": len(waiting),
+                **{finding.value: count for finding, count in counts.items()},
+                "attempts": [finding_to_dict(each) for each in last.values()],
+            }
+        )
+        return
+    write_text(standard_error(), verdict(counts, watch=watch))

@@ -1,0 +1,95 @@
+"""What was spent, and whether the ledger holds, for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from ultrai.cli.render.palette import Style
+from ultrai.cli.render.phrases import money
+from ultrai.cli.render.safety import one_line
+from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
+from ultrai.domain.spending import Audit, Spending, total
+
+_BAR = 12
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def spending_table(rows: Sequence[Spending], *, by: str, width: int | None) -> list[Line]:
+    """One line for each group with its share as a bar, and the sum below."""
+    everything = total(list(rows))
+    most = max((_at_most(row) for row in rows), default=0)
+    columns = (
+        Column(by.partition(":")[2] or by, flexible=True),
+        Column("cost", "right"),
+        Column("", rank=4),
+        Column("unknown", "right", rank=1),
+        Column("answers", "right", rank=3),
+        Column("tokens in", "right", rank=5),
+        Column("out", "right", rank=5),
+    )
+    cells = [_cells(row, one_line(row.group or "–"), most=most) for row in rows]
+    if len(rows) > 1:
+        cells.append(_cells(everything, "total", most=0, style=Style.BOLD))
+    lines = lay_out(columns, cells, width=width, header=True)
+    if everything.unknown:
+        note = (
+            f"{everything.unknown} of {everything.attempts} attempts: the cost is not known, and "
+            f"is at most {money(everything.unsure_nanos)}; 'ultrai reconcile' asks for it"
+        )
+        lines += [(), *paragraph(note, Style.ODD, width=width)]
+    return lines
+
+
+def spending_csv(rows: Sequence[Spending], *, by: str) -> str:
+    """The same as comma-separated values with a header."""
+    text = io.StringIO()
+    names = list(Spending(None, 0, 0, 0, 0, 0, 0, 0).to_dict())
+    writer = csv.DictWriter(text, [by, *names[1:]], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        values = row.to_dict()
+        writer.writerow({by: values.pop("group"), **values})
+    return text.getvalue()
+
+
+def audit_lines(audit: Audit, *, width: int | None) -> list[Line]:
+    """The verdict, the problems, the heads to keep."""
+    if audit.problems:
+        lines: list[Line] = [(Cell("✗ the ledger was changed", Style.BAD),)]
+        for problem in audit.problems:
+            lines += paragraph(f"  {problem}", width=width)
+    else:
+        words = f"✓ the ledger holds: {audit.entries:,} entries, {audit.seals:,} seals"
+        lines = [(Cell(words, Style.GOOD),)]
+    if audit.heads:
+        lines += [(), (Cell("keep elsewhere, and check later with --head:", Style.DIM),)]
+        lines += [(Cell(str(head)),) for head in audit.heads]
+    return lines
+
+
+def _cells(row: Spending, name: str, *, most: int, style: Style = Style.PLAIN) -> list[Cell]:
+    unknown = f"{row.unknown} ≤ {money(row.unsure_nanos)}" if row.unknown else ""
+    return [
+        Cell(name, style),
+        Cell(money(row.cost_nanos), style),
+        Cell(_bar(_at_most(row), most), Style.DIM),
+        Cell(unknown, Style.ODD),
+        Cell(f"{row.answers:,}/{row.attempts:,}"),
+        Cell(f"{row.prompt_tokens:,}"),
+        Cell(f"{row.completion_tokens:,}"),
+    ]
+
+
+def _at_most(row: Spending) -> int:
+    return row.cost_nanos + row.unsure_nanos
+
+
+def _bar(nanos: int, most: int) -> str:
+    """A bar as long as the share, in eighths of a cell."""
+    if most <= 0:
+        return ""
+    eighths = round(nanos / most * _BAR * 8)
+    full, rest = divmod(max(eighths, 1 if nanos else 0), 8)
+    return "█" * full + (_EIGHTHS[rest] if rest else "")
