@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ultrai.domain.stamp import stamp
+
 if TYPE_CHECKING:
     from ultrai.domain.budget import Budget, BudgetState
     from ultrai.domain.ledger import OpenAttempt
@@ -27,14 +29,23 @@ class Books:
         """What was spent, by one dimension; see `domain.spending.DIMENSIONS`."""
         from ultrai.store.spending import read_spending
 
+        await self.wind_up()
         return await self.database.read(lambda: read_spending(self.database, by, wanted))
 
     async def budgets(self) -> Sequence[BudgetState]:
         """Each Budget with what it has spent and holds now."""
         from ultrai.store.budget_book import BudgetBook
 
+        await self.wind_up()
         book = BudgetBook(self.database)
         return await self.database.read(lambda: book.states(self.clock.now()))
+
+    async def wind_up(self) -> None:
+        """Settle the Runs of processes that died, at the most they may have cost."""
+        if not self.database.is_writable:
+            return
+        now = stamp(self.clock.now())
+        await self.database.read(lambda: self.database.wind_up(now))
 
     async def set_budget(self, budget: Budget) -> None:
         """Make or change a Budget."""
@@ -64,11 +75,10 @@ class Reconciliation:
 
     async def open_attempts(self) -> Sequence[OpenAttempt]:
         """What is still to be asked for, once the Runs of dead processes are wound up."""
-        from ultrai.domain.stamp import stamp
         from ultrai.store.open_work import read_open_attempts
 
-        database, now = self.books.database, stamp(self.books.clock.now())
-        await database.read(lambda: database.wind_up(now))
+        database = self.books.database
+        await self.books.wind_up()
         return await database.read(lambda: read_open_attempts(database))
 
     async def run(self, *, watch: bool = False) -> AsyncIterator[Reconciled]:

@@ -61,6 +61,11 @@ class Database:
             committer = Committer(engine, path, owner=owner, teller=teller)
             self.writer = Writer(committer, path, inline=inline)
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return isinstance(self.writer, Writer)
+
     def transact(self, work: Callable[[Any], _Result]) -> _Result:
         """What `work` returns, given a cursor within a transaction of its own, committed here.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, false, func, insert, select, true, update
+from sqlalchemy import bindparam, delete, false, func, insert, literal_column, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ultrai.store.ledger_tables import (
@@ -132,7 +132,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             .group_by(*payer)
         ),
         sum_run=sql(select(*payer, *sums).where(of_run).group_by(*payer)),
-        any_chain=sql(select(CHAINS.c.writer).order_by(CHAINS.c.writer).limit(1)),
+        any_chain=sql(select(CHAINS.c.writer).order_by(CHAINS.c.writer)),
         lock_chain=sql(
             select(CHAINS.c.next_seq, CHAINS.c.head)
             .where(CHAINS.c.writer == bindparam("writer"))
@@ -201,7 +201,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             update(OPEN_ATTEMPTS)
             .where(*_is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_"))
             .values(
-                tries=OPEN_ATTEMPTS.c.tries + 1,
+                tries=OPEN_ATTEMPTS.c.tries + literal_column("1"),
                 first_try_at=func.coalesce(OPEN_ATTEMPTS.c.first_try_at, bindparam("tried_at")),
                 next_try_at=bindparam("new_try"),
             )
@@ -220,7 +220,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
                 cost_nanos=select(func.sum(ENTRIES.c.posted_delta))
                 .where(ENTRIES.c.run_id == bindparam("of_run"))
                 .scalar_subquery(),
-                cost_known=select(func.sum(ENTRIES.c.unknown_delta) == 0)
+                cost_known=select(func.sum(ENTRIES.c.unknown_delta) == literal_column("0"))
                 .where(ENTRIES.c.run_id == bindparam("of_run"))
                 .scalar_subquery(),
             )
