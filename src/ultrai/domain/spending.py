@@ -38,11 +38,16 @@ class Spending:
     prompt_tokens: int
     completion_tokens: int
 
+    @property
+    def is_partly_known(self) -> bool:
+        """Whether `cost_nanos` says anything: unknown is never 0."""
+        return bool(self.cost_nanos) or not self.unknown
+
     def to_dict(self) -> dict[str, object]:
-        """JSON types; money is a decimal string in USD."""
+        """JSON types; money is a decimal string in USD, null where none of it is known."""
         return {
             "group": self.group,
-            "cost_usd": format_usd(self.cost_nanos),
+            "cost_usd": format_usd(self.cost_nanos) if self.is_partly_known else None,
             "unknown_usd_at_most": format_usd(self.unsure_nanos),
             "unknown": self.unknown,
             "attempts": self.attempts,

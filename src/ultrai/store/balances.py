@@ -43,13 +43,18 @@ class Balances:
         self._cursor = cursor
         self._statements = statements
         self._rows: dict[Key, Balance] = {}
+        self._keys: dict[str, list[Key]] = {}
         self.budgets = self._read_budgets()
 
     def keys_of(self, payer: Payer) -> list[Key]:
         """Where this Run counts."""
         if not self.budgets:
             return []
-        return list(budgets_of(payer, self.budgets.values()).items())
+        keys = self._keys.get(payer.run_id)
+        if keys is None:
+            keys = list(budgets_of(payer, self.budgets.values()).items())
+            self._keys[payer.run_id] = keys
+        return keys
 
     def lock(self, payers: Iterable[Payer]) -> None:
         """Have all balances at hand that these Runs may move."""

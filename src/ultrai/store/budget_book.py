@@ -132,7 +132,7 @@ def _typical_payer(budget: Budget, at: str) -> Payer:
         name, _, text = subject.partition("=")
         tags = {name: text}
     return Payer(
-        run_id="",
+        run_id=f"of {budget.name}",
         began_at=at,
         key=subject if budget.scope is Scope.KEY else None,
         environment=subject if budget.scope is Scope.ENVIRONMENT else None,

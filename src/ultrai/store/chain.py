@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 COLUMNS = tuple(column.name for column in ENTRIES.columns)
-_BLANK: Row = dict.fromkeys(COLUMNS)
+_BLANK: Row = {column.name: None if column.nullable else 0 for column in ENTRIES.columns}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -62,10 +62,11 @@ class Chain:
 
     def add(self, kind: EntryKind, payer: Payer, *, at: str, facts: Row) -> None:
         """One more entry; `facts` are columns by name."""
-        row = _BLANK | facts
+        row = _BLANK.copy()
+        row.update(facts)
         row["kind"] = kind.value
         row["at"] = at
-        row["day"] = facts.get("day") or at[:10]
+        row["day"] = row["day"] or at[:10]
         row["began_at"] = payer.began_at
         row["run_id"] = payer.run_id
         row["key"] = payer.key
@@ -73,10 +74,6 @@ class Chain:
         row["user"] = payer.user
         row["feature"] = payer.feature
         row["tags"] = encode_tags(payer.tags)
-        row["held_delta"] = facts.get("held_delta", 0)
-        row["posted_delta"] = facts.get("posted_delta", 0)
-        row["unknown_delta"] = facts.get("unknown_delta", 0)
-        row["unsure_delta"] = facts.get("unsure_delta", 0)
         row["writer"] = self._writer
         self._rows.append(row)
 
@@ -90,8 +87,9 @@ class Chain:
         for seq, row in enumerate(self._rows, self._next_seq):
             row["seq"] = seq
         self._next_seq += len(self._rows)
-        self._head = next_head(self._head, (tuple(row.values()) for row in self._rows))
-        self._cursor.executemany(self.statements.add_entry, self._rows)
+        rows = [tuple(row.values()) for row in self._rows]
+        self._head = next_head(self._head, rows)
+        self._cursor.executemany(self.statements.add_entry, rows)
         self._rows.clear()
 
     def seal(self) -> None:

@@ -50,6 +50,7 @@ class Committer:
             self._write(connection, batch)
             connection.commit()
         except Exception as error:
+            self._teller.forget()
             with suppress(Exception):
                 connection.rollback()
             if isinstance(error, self._contradictions):

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, false, func, insert, literal_column, select, true, update
+from sqlalchemy import (
+    bindparam,
+    column,
+    delete,
+    false,
+    func,
+    insert,
+    literal_column,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ultrai.store.ledger_tables import (
@@ -47,6 +59,7 @@ class LedgerStatements:
     add_seal: str
     open_run: str
     read_run: str
+    list_owners: str
     list_runs: str
     close_run: str
     held_by_run: str
@@ -57,6 +70,7 @@ class LedgerStatements:
     keep_attempt: str
     defer_attempt: str
     close_attempt: str
+    close_started: str
     close_budget: str
     add_budget: str
     remove_budget: str
@@ -144,10 +158,11 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             .where(CHAINS.c.writer == bindparam("of_writer"))
             .values(next_seq=bindparam("new_seq"), head=bindparam("new_head"))
         ),
-        add_entry=sql(insert(ENTRIES)),
+        add_entry=_by_position(ENTRIES, "%s" if is_postgres else "?", sql=sql),
         add_seal=sql(insert(SEALS)),
         open_run=sql(insert(OPEN_RUNS)),
         read_run=sql(select(OPEN_RUNS.c.payer, OPEN_RUNS.c.owner).where(*_is(OPEN_RUNS, "run_id"))),
+        list_owners=sql(select(OPEN_RUNS.c.owner).distinct()),
         list_runs=sql(select(OPEN_RUNS.c.run_id, OPEN_RUNS.c.owner, OPEN_RUNS.c.payer)),
         close_run=sql(delete(OPEN_RUNS).where(*_is(OPEN_RUNS, "run_id"))),
         held_by_run=sql(
@@ -207,6 +222,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             )
         ),
         close_attempt=sql(delete(OPEN_ATTEMPTS).where(*place)),
+        close_started=sql(delete(OPEN_ATTEMPTS).where(*place, OPEN_ATTEMPTS.c.settled == false())),
         close_budget=sql(
             update(BUDGETS).where(BUDGETS.c.name == bindparam("of_name")).values(closed=true())
         ),
@@ -226,6 +242,13 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             )
         ),
     )
+
+
+def _by_position(table: Table, mark: str, *, sql: Callable[[ClauseElement], str]) -> str:
+    """An INSERT of whole rows: binding thirty names costs more than the rest of it."""
+    names = ", ".join(sql(column(each.name)) for each in table.columns)
+    marks = ", ".join([mark] * len(table.columns))
+    return f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - our own names
 
 
 def _is(table: Table, *names: str, prefix: str = "") -> list[ColumnElement[bool]]:

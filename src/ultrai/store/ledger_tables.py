@@ -75,6 +75,7 @@ ENTRIES = Table(
     Column("cached_tokens", BigInteger),
     Column("normalised_prompt_tokens", BigInteger),
     Column("normalised_completion_tokens", BigInteger),
+    sqlite_with_rowid=False,  # one tree less to write to
 )
 Index("ledger_entries_of_run", ENTRIES.c.run_id)
 Index("ledger_entries_by_time", ENTRIES.c.began_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,6 +32,43 @@ class Staff:
 
 
 @dataclass(slots=True)
+class Memory:
+    """What this process knows of its own open Runs without asking the database.
+
+    To be forgotten when a transaction fails: what it learned in that one never happened.
+    """
+
+    payers: dict[str, Payer] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    attempts: dict[Place, FoundAttempt] = field(default_factory=dict)
+
+    def open_run(self, payer: Payer) -> str:
+        """A Run begins; its payer as a row has it."""
+        text = payer_text(payer)
+        self.payers[payer.run_id] = payer
+        self.texts[payer.run_id] = text
+        self.held[payer.run_id] = 0
+        return text
+
+    def close_run(self, run_id: str) -> None:
+        """The Run is over."""
+        self.payers.pop(run_id, None)
+        self.texts.pop(run_id, None)
+        self.held.pop(run_id, None)
+
+    def hold(self, run_id: str, nanos: int) -> None:
+        """The Run holds so much more, or less."""
+        if run_id in self.held:
+            self.held[run_id] += nanos
+
+    def forget(self) -> None:
+        """Ask the database from now on."""
+        for known in (self.payers, self.texts, self.held, self.attempts):
+            known.clear()
+
+
+@dataclass(slots=True)
 class FoundAttempt:
     """An Attempt whose cost is not known for good."""
 
@@ -39,11 +76,11 @@ class FoundAttempt:
     model: str
     upstream: str
     sent_at: str
-    settled: bool
-    posted_nanos: int
-    bound_nanos: int | None
-    generation_id: str | None
-    counted: bool
+    settled: bool = False
+    posted_nanos: int = 0
+    bound_nanos: int | None = None
+    generation_id: str | None = None
+    counted: bool = False
 
     def facts(self, place: Place) -> Row:
         """Columns that every entry about it has."""
@@ -56,12 +93,18 @@ class FoundAttempt:
         }
 
 
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Payer).decode
 
 
 def payer_from(text: str) -> Payer:
     """Who pays, as a row has it."""
     return _decode(text)
+
+
+def payer_text(payer: Payer) -> str:
+    """Who pays, as a row has it."""
+    return _encode(payer).decode()
 
 
 def run_of(step: Step) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.ledger import (
     Close,
@@ -29,11 +27,13 @@ from ultrai.store.balances import Balances
 from ultrai.store.chain import Chain, Row
 from ultrai.store.open_work import (
     FoundAttempt,
+    Memory,
     Staff,
     at_place,
     cost_columns,
     of_place,
     payer_from,
+    payer_text,
     run_of,
     sum_known,
     token_columns,
@@ -51,13 +51,14 @@ class Session:
         *,
         chain: Chain,
         balances: Balances,
-        payers: dict[str, Payer],
+        memory: Memory,
     ) -> None:
         self._staff = staff
         self._cursor = cursor
         self._chain = chain
         self._balances = balances
-        self._payers = payers
+        self._memory = memory
+        self._has_wound_up = False
         self._statements = chain.statements
         self._overdrawn: dict[str, Budget] = {}
 
@@ -76,11 +77,19 @@ class Session:
 
     def wind_up(self, at: str) -> int:
         """Settle and close the Runs of dead processes; how many there were."""
+        if self._has_wound_up:
+            return 0
+        self._has_wound_up = True
+        self._cursor.execute(self._statements.list_owners)
+        owners = {row[0] for row in self._cursor.fetchall()}
+        gone = {owner for owner in owners if not self._staff.is_alive(owner)}
+        if not gone:
+            return 0
         self._cursor.execute(self._statements.list_runs)
         dead = [
             (run_id, payer_from(payer))
             for run_id, owner, payer in self._cursor.fetchall()
-            if not self._staff.is_alive(owner)
+            if owner in gone
         ]
         self._balances.lock(payer for _, payer in dead)
         return sum(self._bury_run(run_id, payer, at=at) for run_id, payer in dead)
@@ -126,10 +135,9 @@ class Session:
             {
                 "run_id": payer.run_id,
                 "owner": self._staff.owner(),
-                "payer": msgspec.json.encode(payer).decode(),
+                "payer": self._memory.open_run(payer),
             },
         )
-        self._payers[payer.run_id] = payer
         holds: dict[int, int] = {}
         for slot, amount in zip(step.slots, amounts, strict=True):
             holds[slot.slot] = self._hold(payer, slot, amount or 0)
@@ -144,6 +152,7 @@ class Session:
             facts: Row = {"slot": slot.slot, "held_delta": nanos}
             self._chain.add(EntryKind.RESERVATION, payer, at=payer.began_at, facts=facts)
             self._balances.move(payer, held=nanos)
+            self._memory.hold(payer.run_id, nanos)
         return nanos
 
     def _start(self, step: Start) -> Grant | Shortage | None:
@@ -162,7 +171,7 @@ class Session:
                 "run_id": place.run_id,
                 "slot": place.slot,
                 "attempt": place.attempt,
-                "payer": msgspec.json.encode(payer).decode(),
+                "payer": self._memory.texts.get(place.run_id) or payer_text(payer),
                 "model": step.model,
                 "upstream": step.upstream,
                 "sent_at": step.at,
@@ -176,6 +185,9 @@ class Session:
                 "next_try_at": None,
             },
         )
+        self._memory.attempts[place] = FoundAttempt(
+            payer, step.model, step.upstream, step.at, bound_nanos=step.bound_nanos
+        )
         if step.top_up_nanos:
             facts: Row = {
                 "slot": place.slot,
@@ -185,17 +197,23 @@ class Session:
             }
             self._chain.add(EntryKind.RESERVATION, payer, at=step.at, facts=facts)
             self._balances.move(payer, held=step.top_up_nanos)
+            self._memory.hold(place.run_id, step.top_up_nanos)
         return Grant({place.slot: step.top_up_nanos}, capped=bool(self._balances.hard(payer)))
 
     def _settle(self, step: Settle) -> None:
-        found = self._attempt(step.place)
+        unknown = not step.cost.state.is_known
+        found = self._memory.attempts.pop(step.place, None)
+        if found is None or unknown:
+            found = self._attempt(step.place)
         if found is None:
             return  # settled already, or never begun
+        if not unknown and not found.settled:
+            self._cursor.execute(self._statements.close_started, at_place(step.place))
+            found.settled = self._cursor.rowcount != 1
         if found.settled:
             # This process was taken for dead and its Run wound up: now it is known better.
             self._correct(Correct(step.place, step.at, step.cost, usage=step.usage))
             return
-        unknown = not step.cost.state.is_known
         facts: Row = {
             "held_delta": -step.held_nanos,
             "posted_delta": step.posted_nanos,
@@ -210,6 +228,7 @@ class Session:
         self._balances.move(
             found.payer, held=-step.held_nanos, posted=step.posted_nanos, unknown=int(unknown)
         )
+        self._memory.hold(step.place.run_id, -step.held_nanos)
         self._note_excess(found, step.posted_nanos)
         if unknown:
             kept = {
@@ -219,8 +238,6 @@ class Session:
                 "new_try": step.at,
             }
             self._cursor.execute(self._statements.keep_attempt, of_place(step.place) | kept)
-        else:
-            self._cursor.execute(self._statements.close_attempt, at_place(step.place))
 
     def _correct(self, step: Correct) -> None:
         found = self._attempt(step.place)
@@ -262,13 +279,17 @@ class Session:
         facts: Row = {"slot": slot, "held_delta": -nanos}
         self._chain.add(EntryKind.RELEASE, payer, at=at, facts=facts)
         self._balances.move(payer, held=-nanos)
+        self._memory.hold(payer.run_id, -nanos)
 
     def _close(self, run_id: str, *, at: str) -> None:
         payer = self._payer_of(run_id)
         if payer is None:
             return
         self._cursor.execute(self._statements.close_run, {"run_id": run_id})
-        self._payers.pop(run_id, None)
+        held_nanos = self._memory.held.get(run_id)
+        self._memory.close_run(run_id)
+        if held_nanos == 0:
+            return
         for slot, held in self._still_held(run_id):
             self._give_back(payer, slot, held, at=at)
 
@@ -326,7 +347,7 @@ class Session:
 
     def _payer_of(self, run_id: str) -> Payer | None:
         """Who pays for a Run under way; None: it is over."""
-        payer = self._payers.get(run_id)
+        payer = self._memory.payers.get(run_id)
         if payer is None:
             self._cursor.execute(self._statements.read_run, {"run_id": run_id})
             row = self._cursor.fetchone()

@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ultrai.domain.budget import Budget, Payer
+from ultrai.domain.budget import Budget
 from ultrai.domain.ledger import (
     Reserve,
     Step,
@@ -24,7 +24,7 @@ from ultrai.domain.ledger import (
 from ultrai.store.balances import Balances
 from ultrai.store.chain import Chain
 from ultrai.store.ledger_statements import compile_ledger
-from ultrai.store.open_work import Staff
+from ultrai.store.open_work import Memory, Staff
 from ultrai.store.orders import Order, Outcome
 from ultrai.store.session import Session
 
@@ -40,7 +40,7 @@ class Teller:
     def __init__(self, dialect: Dialect, staff: Staff) -> None:
         self._statements: LedgerStatements = compile_ledger(dialect)
         self._staff = staff
-        self._payers: dict[str, Payer] = {}
+        self._memory = Memory()
         self._has_wound_up = False
         self._writer = staff.writer
         self.overdrawn: list[Budget] = []
@@ -61,6 +61,10 @@ class Teller:
         for order in orders:
             order.outcomes = [next(outcomes) for _ in order.steps]
 
+    def forget(self) -> None:
+        """The last transaction was not committed."""
+        self._memory.forget()
+
     def wind_up(self, cursor: Any, at: str) -> int:
         """Settle and close the Runs of dead processes; how many there were."""
         session = self._session(cursor)
@@ -75,7 +79,7 @@ class Teller:
             self._writer = found[0] if found else secrets.token_hex(8)
         chain = Chain(cursor, self._statements, writer=self._writer)
         balances = Balances(cursor, self._statements)
-        return Session(self._staff, cursor, chain=chain, balances=balances, payers=self._payers)
+        return Session(self._staff, cursor, chain=chain, balances=balances, memory=self._memory)
 
 
 def _moment(steps: Sequence[Step]) -> str:

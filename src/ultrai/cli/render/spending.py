@@ -70,10 +70,10 @@ def audit_lines(audit: Audit, *, width: int | None) -> list[Line]:
 
 
 def _cells(row: Spending, name: str, *, most: int, style: Style = Style.PLAIN) -> list[Cell]:
-    unknown = f"{row.unknown} ≤ {money(row.unsure_nanos)}" if row.unknown else ""
+    unknown = f"+{row.unknown} ≤ {money(row.unsure_nanos)}" if row.unknown else ""
     return [
         Cell(name, style),
-        Cell(money(row.cost_nanos), style),
+        Cell(money(row.cost_nanos) if row.is_partly_known else "unknown", style),
         Cell(_bar(_at_most(row), most), Style.DIM),
         Cell(unknown, Style.ODD),
         Cell(f"{row.answers:,}/{row.attempts:,}"),

@@ -69,6 +69,7 @@ def _create_entries() -> None:
         sa.Column("cached_tokens", whole()),
         sa.Column("normalised_prompt_tokens", whole()),
         sa.Column("normalised_completion_tokens", whole()),
+        sqlite_with_rowid=False,
     )
     op.create_index("ledger_entries_of_run", "ledger_entries", ["run_id"])
     op.create_index("ledger_entries_by_time", "ledger_entries", ["began_at"])
