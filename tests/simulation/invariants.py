@@ -298,6 +298,49 @@ def _the_healed_world_answers(play: Play) -> Iterator[str]:
         yield f"after healing a run is {healed.status.value}: {kinds}"
 
 
+def _the_ledger_holds(play: Play) -> Iterator[str]:
+    for books in play.books:
+        yield from books.problems
+        yield from books.unbalanced
+        if books.held_nanos or books.open_runs:
+            yield f"{books.open_runs} runs still hold {books.held_nanos} nanodollars"
+
+
+def _every_request_was_announced(play: Play) -> Iterator[str]:
+    """Whatever has reached the upstream stands in the ledger, also if its process died."""
+    seen = Counter(str(each.model) for each in play.world.chats() if each.model is not None)
+    for model, count in seen.items():
+        known = play.books[-1].attempts[model]
+        if known < count:
+            yield f"{count} requests for {model} were sent, {known} are in the ledger"
+
+
+def _the_ledger_is_the_bill(play: Play) -> Iterator[str]:
+    untrue = _untrue(play)
+    posted = play.books[-1].posted
+    for line in play.world.bill:
+        if line.generation_id not in posted or line.generation_id in untrue:
+            continue
+        nanos, known = posted[line.generation_id]
+        billed = reported_nanos(line.cost_wire) or 0
+        if (known and nanos != billed) or nanos < billed:
+            yield f"{line.generation_id} stands at {nanos} in the ledger, billed was {billed}"
+
+
+def _the_budget_holds(play: Play) -> Iterator[str]:
+    limit = play.terms.budget_nanos
+    if limit is None:
+        return
+    if play.books[0].posted_nanos > limit and not _untrue(play):
+        yield f"{play.books[0].posted_nanos} nanodollars are posted under a budget of {limit}"
+    ids = set(play.books[0].posted) - _untrue(play)
+    spent = sum(
+        reported_nanos(line.cost_wire) or 0 for line in play.world.bill if line.generation_id in ids
+    )
+    if spent > limit:
+        yield f"{spent} nanodollars were billed under a budget of {limit}"
+
+
 def _untrue(play: Play) -> set[str | None]:
     return {
         seen.generation_id
@@ -334,4 +377,8 @@ _OF_ALL: Sequence[Callable[[Play], Iterator[str]]] = (
     _only_the_key_opens,
     _resumed_runs_complete,
     _the_healed_world_answers,
+    _the_ledger_holds,
+    _every_request_was_announced,
+    _the_ledger_is_the_bill,
+    _the_budget_holds,
 )

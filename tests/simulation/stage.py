@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+from tests.simulation.books import Books, read_books, set_budget
 from tests.simulation.process import Hooks, Process, WatchedNetwork
 from tests.simulation.serving import ADDRESS, BASE_URL, served
 from tests.simulation.worlds import Question, WorldTerms, draw_world
@@ -33,6 +34,7 @@ from ultrai.domain.money import parse_usd
 from ultrai.domain.query import Message, Sampling
 from ultrai.domain.report import Report
 from ultrai.domain.secret import Secret
+from ultrai.domain.stamp import stamp
 from ultrai.engine.desk import RunHandle
 from ultrai.settings.model import Settings
 from ultrai.store.database import open_database
@@ -72,6 +74,7 @@ class Play:
     healed: Report | None = None
     leaks: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    books: list[Books] = field(default_factory=list)
     epoch_s: float = 0.0  # the upstream's clock at the loop's zero
 
     def trace(self) -> str:
@@ -118,10 +121,19 @@ class _Stage:
         now_s = asyncio.get_running_loop().time()
         self.play.epoch_s = self.clock.now().timestamp() - now_s
         async with served(self.play.world) as self.server:
+            if self.terms.budget_nanos is not None:
+                set_budget(self.home, self.terms.budget_nanos)
             await self._live()
+            if self.terms.budget_nanos is not None:
+                self._look_into_books()
+                set_budget(self.home, None)
             await self._heal()
         await asyncio.sleep(1)  # what is still on its way arrives
+        self._look_into_books()
         self._look_for_leaks()
+
+    def _look_into_books(self) -> None:
+        self.play.books.append(read_books(self.home, at=stamp(self.clock.now())))
 
     async def _live(self) -> None:
         process = self._process(die_at=self.terms.crash_at)

@@ -103,6 +103,7 @@ class WorldTerms:
     says: str | None = None  # what every model answers; None: as the simulator composes it
     crash_at: str | None = None
     crash_after: int = 1  # the how-manieth time that point is reached
+    budget_nanos: int | None = None  # one hard budget over everything
 
 
 def draw_world(seed: int) -> WorldTerms:
@@ -143,6 +144,8 @@ def draw_world(seed: int) -> WorldTerms:
         says=_draw_text(source) if source.random() < 2 / 3 else None,
         crash_at=crash_at,
         crash_after=1 if source.random() < 0.6 else source.randint(2, 4),
+        # From what pays for no run at all to what pays for all of them.
+        budget_nanos=int(10 ** source.uniform(5, 9)) if source.random() < 0.3 else None,
     )
 
 
