@@ -35,7 +35,7 @@ reset) or on all. Several may be due at once.
 | endless | text for ever | every_s (0) |
 | huge_line | one frame with an enormous text | size (2000000 bytes), after (2) |
 | garbage | a frame (or body) that is not JSON | after (2) |
-| split_bytes | the body written in small pieces, through letters and lines | size (7) |
+| split_bytes | the body written in small pieces, through letters and lines | size (7; at most 1,024 pieces a frame) |
 | cost_negative, cost_nan, cost_absurd, cost_text | `usage.cost` is -1, the bare token NaN, 1e308 or a text | – |
 | finish_missing | no frame says why it ended; [DONE] comes | – |
 | done_missing | the stream ends after its usage, without [DONE] | – |

@@ -10,6 +10,7 @@ import gzip
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import groupby
 
 from ultrai_sim.faults import Fault
@@ -93,10 +94,14 @@ def _no_choices(script: Script, fault: Fault) -> None:
 
 
 def _many_choices(script: Script, fault: Fault) -> None:
+    _insert(script, fault, data=script.head + b'"choices":' + _ten_thousand_choices() + b"}\n\n")
+
+
+@cache
+def _ten_thousand_choices() -> bytes:
     choices = [{"index": index, "delta": {"content": "x"}} for index in range(1, MANY_CHOICES)]
     choices.append({"index": -1, "delta": {"content": "never"}})
-    data = script.head + b'"choices":' + encode(choices) + b"}\n\n"
-    _insert(script, fault, data=data)
+    return encode(choices)
 
 
 def _wrong_model(script: Script, _: Fault) -> None:
@@ -107,11 +112,16 @@ def _wrong_content_type(script: Script, _: Fault) -> None:
     script.reply.headers = {**script.reply.headers, "Content-Type": "text/plain"}
 
 
+@cache
+def _bomb(size: int) -> bytes:
+    return gzip.compress(b" " * size)
+
+
 def _gzip_bomb(script: Script, fault: Fault) -> None:
     size = BOMB_BYTES if fault.size is None else fault.size
     script.billed = False
     script.reply.headers = {**script.reply.headers, "Content-Encoding": "gzip"}
-    script.steps[:] = [Send(gzip.compress(b" " * size))]
+    script.steps[:] = [Send(_bomb(size))]
 
 
 def _stall_then_error(script: Script, fault: Fault) -> None:

@@ -19,6 +19,8 @@ from ultrai_sim.wire import COMMENT
 
 LINGER_ZERO = struct.pack("ii", 1, 0)
 SETTLE_S = 0.01
+# A frame of a megabyte in single bytes would take minutes and show nothing more.
+MOST_PIECES = 1024
 SHORTEST_PAUSE_S = 0.001
 
 
@@ -154,8 +156,9 @@ async def _write(response: web.StreamResponse, data: bytes, *, split: int | None
     if split is None:
         await response.write(data)
         return
-    for start in range(0, len(data), split):
-        await response.write(data[start : start + split])
+    size = max(split, len(data) // MOST_PIECES)
+    for start in range(0, len(data), size):
+        await response.write(data[start : start + size])
         await asyncio.sleep(0)
 
 

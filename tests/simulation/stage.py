@@ -133,7 +133,9 @@ class _Stage:
         self._look_for_leaks()
 
     def _look_into_books(self) -> None:
-        self.play.books.append(read_books(self.home, at=stamp(self.clock.now())))
+        self.play.books.append(
+            read_books(self.home, at=stamp(self.clock.now()), audit=self.terms.seed % 5 == 0)
+        )
 
     async def _live(self) -> None:
         process = self._process(die_at=self.terms.crash_at)
