@@ -263,10 +263,10 @@ def test_an_envelope_never_holds_more_than_its_limit() -> None:
         await envelope.open([SlotHold(0, 40, 40), SlotHold(1, 40, 40)])
         claim = Claim(0, 1, "a/a", "openrouter", 40)
         allowed = [await envelope.reserve(claim) is None]
-        envelope.settle(0, 1, bill(40))
+        envelope.settle(0, 1, bill=bill(40))
         allowed.append(await envelope.reserve(replace(claim, number=2)) is None)
         allowed.append(await envelope.reserve(replace(claim, number=3, bound_nanos=20)) is None)
-        envelope.settle(0, 3, bill(5))
+        envelope.settle(0, 3, bill=bill(5))
         for slot in (0, 1):
             envelope.close_slot(slot)
         envelope.close()

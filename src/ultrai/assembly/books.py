@@ -30,7 +30,7 @@ class Books:
         from ultrai.store.spending import read_spending
 
         await self.wind_up()
-        return await self.database.read(lambda: read_spending(self.database, by, wanted))
+        return await self.database.read(lambda: read_spending(self.database, by, wanted=wanted))
 
     async def budgets(self) -> Sequence[BudgetState]:
         """Each Budget with what it has spent and holds now."""

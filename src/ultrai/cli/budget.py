@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from ultrai.cli.wishes import UltraiGroup, Wishes
+from ultrai.cli.wishes import GroupThatActs, Wishes
 from ultrai.domain.errors import NotFound, UsageError
 from ultrai.domain.money import parse_usd
 
@@ -32,13 +32,18 @@ class _SetFlags(TypedDict):
     as_json: bool
 
 
-@click.group("budget", cls=UltraiGroup)
-def command() -> None:
-    """Set, list and remove ceilings on what is spent.
+@click.group("budget", cls=GroupThatActs, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="The list as one JSON object.")
+@click.pass_context
+def command(context: click.Context, *, as_json: bool) -> int:
+    """Set, list and remove ceilings on what is spent; alone: list them.
 
     All budgets that fit a run hold for it. A hard one is never exceeded: what a run may cost is
     reserved before anything is sent, and a run that does not fit is refused (exit 5).
     """
+    if context.invoked_subcommand is None:
+        return _list(context.obj, as_json=as_json)
+    return 0
 
 
 @command.command("set")
@@ -82,6 +87,10 @@ def set_(wishes: Wishes, /, **flags: Unpack[_SetFlags]) -> int:
 @click.pass_obj
 def list_(wishes: Wishes, *, as_json: bool) -> int:
     """List the budgets, with what each has spent and has left now."""
+    return _list(wishes, as_json=as_json)
+
+
+def _list(wishes: Wishes, *, as_json: bool) -> int:
     from ultrai.cli.output import write_text
     from ultrai.cli.running import run_async
     from ultrai.cli.terminal import standard_error

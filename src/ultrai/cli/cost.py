@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from ultrai.cli.wishes import UltraiCommand, UltraiGroup, Wishes, common_options
+from ultrai.cli.wishes import GroupThatActs, UltraiCommand, Wishes
 from ultrai.domain.errors import UsageError
 from ultrai.domain.spending import DIMENSIONS
 
@@ -36,17 +36,7 @@ class _CostFlags(TypedDict):
     as_csv: bool
 
 
-class _CostGroup(UltraiGroup):
-    """`ultrai cost` alone shows the costs."""
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Its own flags, then the common ones."""
-        own = click.Group.get_params(self, ctx)
-        *flags, last = own
-        return [*flags, *common_options(), last]
-
-
-@click.group("cost", cls=_CostGroup, invoke_without_command=True)
+@click.group("cost", cls=GroupThatActs, invoke_without_command=True)
 @click.option(
     "--by",
     metavar="DIMENSION",
@@ -89,7 +79,7 @@ def command(context: click.Context, /, **flags: Unpack[_CostFlags]) -> int:
         tag=flags["tag"],
     )
     wishes: Wishes = context.obj
-    rows = run_async(_spending(wishes, flags["by"], wanted))
+    rows = run_async(_spending(wishes, flags["by"], wanted=wanted))
     _write(rows, by=flags["by"], as_json=flags["as_json"], as_csv=flags["as_csv"])
     return 0
 
@@ -136,7 +126,7 @@ def _head(text: str) -> ChainHead:
     return ChainHead(match.group(1), int(match.group(2)), match.group(3))
 
 
-async def _spending(wishes: Wishes, by: str, wanted: Wanted) -> Sequence[Spending]:
+async def _spending(wishes: Wishes, by: str, *, wanted: Wanted) -> Sequence[Spending]:
     from ultrai.cli.past import run_id_of
     from ultrai.cli.session import open_session
 

@@ -85,3 +85,7 @@ class UltraiGroup(click.Group):
         own = super().get_params(ctx)
         *flags, last = own
         return [*flags, *common_options(), last]
+
+
+class GroupThatActs(UltraiGroup):
+    """A command with commands of its own that does something without them too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ultrai.domain.value import value
@@ -64,6 +64,12 @@ class Query:
             if message.role == "user":
                 return message.content
         return ""
+
+    def with_tokens(self, max_tokens: int) -> Query:
+        """The same Query with another `max_tokens`."""
+        if max_tokens == self.sampling.max_tokens:
+            return self
+        return replace(self, sampling=replace(self.sampling, max_tokens=max_tokens))
 
     def to_dict(self) -> dict[str, object]:
         """The JSON shape of the contract."""

@@ -116,11 +116,10 @@ def _with_tokens(order: RunOrder, max_tokens: int) -> RunOrder:
         NoticeCode.MAX_TOKENS_REDUCED,
         f"max_tokens is {max_tokens} instead of {wanted}, to stay within the budget",
     )
-    sampling = replace(order.query.sampling, max_tokens=max_tokens)
     return replace(
         order,
         plan=replace(plan, notices=(*plan.notices, notice)),
-        query=replace(order.query, sampling=sampling),
+        query=order.query.with_tokens(max_tokens),
     )
 
 

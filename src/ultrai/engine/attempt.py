@@ -209,7 +209,7 @@ class AttemptRoom:
             bench.feed,
             attempt.slot,
             attempt=attempt.number,
-            identify=partial(bench.envelope.identify, attempt.slot, attempt.number),
+            identify=partial(bench.envelope.identify, slot=attempt.slot, number=attempt.number),
         )
         upstream = bench.rooms.upstreams(attempt.candidate.upstream)
         try:
@@ -221,7 +221,7 @@ class AttemptRoom:
             self.witness = None
         elapsed_ms = int((loop.time() - started_s) * 1000)
         cost = self._cost(attempt, received, moment=started_at)
-        self._settle(attempt, received, cost, witness=witness)
+        self._settle(attempt, received, cost=cost, witness=witness)
         self._remember(attempt, received, witness=witness, times=(started_s, elapsed_ms))
         answer = received.answer
         if answer is not None:
@@ -295,7 +295,7 @@ class AttemptRoom:
         )
 
     def _settle(
-        self, attempt: Try, received: Received, cost: Cost, *, witness: Witness | None
+        self, attempt: Try, received: Received, *, cost: Cost, witness: Witness | None
     ) -> None:
         """Take the cost from the envelope: the upstream's figure, or the most it may have been."""
         generation_id = received.generation_id
@@ -307,7 +307,7 @@ class AttemptRoom:
         self._bench.envelope.settle(
             attempt.slot,
             attempt.number,
-            Bill(
+            bill=Bill(
                 outcome=outcome if answer is None else "answer",
                 cost=cost,
                 posted_nanos=(cost.nanos if cost.state.is_known else bound) or 0,
@@ -340,7 +340,7 @@ class AttemptRoom:
     def _settle_cancelled(self, attempt: Try, witness: Witness, *, started_s: float) -> None:
         free = attempt.candidate.upstream in self._bench.rooms.tuning.free_upstreams
         cost = NOT_BILLED if free else Cost(self._bound(attempt), CostState.ESTIMATED)
-        self._settle(attempt, _CANCELLED, cost, witness=witness)
+        self._settle(attempt, _CANCELLED, cost=cost, witness=witness)
         elapsed_ms = int((asyncio.get_running_loop().time() - started_s) * 1000)
         failure = self.closing
         if failure is not None and witness.first_token_s is not None:

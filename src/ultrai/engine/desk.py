@@ -17,7 +17,6 @@ from ultrai.domain.budget import Payer
 from ultrai.domain.cocktail import AUTO, CocktailBook
 from ultrai.domain.errors import (
     BudgetRefusal,
-    CredentialsError,
     StoreError,
     UpstreamUnavailable,
     UsageError,
@@ -25,12 +24,13 @@ from ultrai.domain.errors import (
 from ultrai.domain.event import Event
 from ultrai.domain.ledger import Shortage
 from ultrai.domain.notice import Notice, NoticeCode
-from ultrai.domain.plan import NotReadyReason, Plan
+from ultrai.domain.plan import Plan
 from ultrai.domain.query import Limits, Query
 from ultrai.domain.report import Report
 from ultrai.domain.stamp import stamp
 from ultrai.engine.affording import fit, holds_of, refusal, within_cap
 from ultrai.engine.attempt import Rooms
+from ultrai.engine.checking import check_keys, check_quorum
 from ultrai.engine.feed import EventLog, Feed, Subscription
 from ultrai.engine.listings import Listings
 from ultrai.engine.planning import plan_run
@@ -225,17 +225,15 @@ class Desk:
 
     async def _open(self, ask: Ask, earlier: Report | None, *, stored: bool = True) -> Run:
         """A Run whose money is held. Raises what planning raises, and BudgetRefusal."""
-        order = await self._checked(ask, earlier)
+        order, fittings = await self._checked(ask, earlier), 0
         floor = self._rooms.tuning.shrink_floor_tokens
-        fittings = 0
         while True:
             run = self._run(order, ask, stored=stored)
             shortage = await self._reserve(run)
             if shortage is None:
                 self._live[run] = asyncio.get_running_loop().create_future()
                 return run
-            fittings += 1
-            fitted = None
+            fittings, fitted = fittings + 1, None
             if shortage.needed_nanos and fittings <= _MOST_FITTINGS and not ask.strict:
                 fitted = fit(order, shortage.left_nanos, floor=floor)
             if fitted is None:
@@ -279,28 +277,10 @@ class Desk:
                 f"--strict: {obstacles[0].message}; nothing was sent",
                 hint="leave --strict out to go on with a notice",
             )
-        self._check_keys(plan)
-        self._check_quorum(plan, order.limits)
+        check_keys(plan, self._house.keyless or {})
+        check_quorum(plan, order.limits)
         floor = None if ask.strict else self._rooms.tuning.shrink_floor_tokens
         return within_cap(order, floor=floor)
-
-    def _check_keys(self, plan: Plan) -> None:
-        candidates = [c for slot in plan.slots for c in slot.candidates]
-        lacking = [
-            c
-            for c in candidates
-            if c.not_ready is not None and c.not_ready.reason is NotReadyReason.NO_KEY
-        ]
-        if lacking and not any(c.is_ready for c in candidates):
-            hint = (self._house.keyless or {}).get(lacking[0].upstream, "")
-            raise CredentialsError(f"no key is set for {lacking[0].upstream}", hint=hint)
-
-    def _check_quorum(self, plan: Plan, limits: Limits) -> None:
-        if limits.quorum is not None and limits.quorum > len(plan.slots):
-            raise UsageError(
-                f"a quorum of {limits.quorum} cannot be reached with {len(plan.slots)} slots",
-                hint="ask for fewer answers or name more models",
-            )
 
     async def _order(self, ask: Ask, earlier: Report | None) -> RunOrder:
         if not ask.messages:
@@ -314,20 +294,18 @@ class Desk:
         world = await self.world(ids, patience_s=patience_s)
         tuning = self._rooms.tuning
 
-        def replan(max_tokens: int) -> Plan:
-            sampling = replace(query.sampling, max_tokens=max_tokens)
-            other = replace(query, sampling=sampling)
+        def planned(max_tokens: int) -> Plan:
+            other = query.with_tokens(max_tokens)
             return plan_run(recipe, other, limits=limits, world=world, tuning=tuning)
 
-        plan = plan_run(recipe, query, limits=limits, world=world, tuning=tuning)
         streaming = self._rooms.tuning.streaming if ask.streaming is None else ask.streaming
         return RunOrder(
             query=query,
-            plan=plan,
+            plan=planned(query.sampling.max_tokens),
             limits=limits,
             catalog=world.catalog,
             find_model=partial(find_model, world.catalog),
-            replan=replan,
+            replan=planned,
             streaming=streaming,
             resumed_from=None if earlier is None else earlier.id,
         )

@@ -100,7 +100,7 @@ class Reconciler:
             nanos = reported_nanos(found.cost_raw)
         if found is None or nanos is None:
             return self._not_yet(attempt, "the upstream has no record of it yet")
-        self._correct(attempt, Cost(nanos, CostState.RECONCILED, found.cost_raw), found)
+        self._correct(attempt, Cost(nanos, CostState.RECONCILED, found.cost_raw), found=found)
         return Reconciled(attempt, Finding.RECONCILED, nanos)
 
     def _not_yet(self, attempt: OpenAttempt, reason: str) -> Reconciled:
@@ -115,10 +115,10 @@ class Reconciler:
         return Reconciled(attempt, Finding.NOT_YET, reason=reason)
 
     def _give_up(self, attempt: OpenAttempt, reason: str) -> Reconciled:
-        self._correct(attempt, Cost(None, CostState.UNKNOWN_BILLED), None)
+        self._correct(attempt, Cost(None, CostState.UNKNOWN_BILLED), found=None)
         return Reconciled(attempt, Finding.UNKNOWN_BILLED, reason=reason)
 
-    def _correct(self, attempt: OpenAttempt, cost: Cost, found: Generation | None) -> None:
+    def _correct(self, attempt: OpenAttempt, cost: Cost, *, found: Generation | None) -> None:
         step = Correct(attempt.place, stamp(self._clock.now()), cost)
         if found is not None:
             step = Correct(

@@ -133,12 +133,12 @@ class Envelope:
             self._holds[claim.slot] -= needed - held
         return refused
 
-    def identify(self, slot: int, number: int, generation_id: str) -> None:
+    def identify(self, generation_id: str, *, slot: int, number: int) -> None:
         """The upstream has given the Attempt an id: with it, its cost can be asked for later."""
         if self._is_open:
             self._ledger.post(Identify(self._place(slot, number), generation_id))
 
-    def settle(self, slot: int, number: int, bill: Bill) -> None:
+    def settle(self, slot: int, number: int, *, bill: Bill) -> None:
         """An Attempt that was reserved has ended; an Answer ends its Slot's need as well."""
         burnt = self._burnt.get(slot, 0)
         hold = self._holds.get(slot, 0)
@@ -162,7 +162,7 @@ class Envelope:
 
     def not_sent(self, slot: int, number: int) -> None:
         """An Attempt that was reserved was not sent after all."""
-        self.settle(slot, number, Bill("cancelled", NOT_BILLED, 0, Usage()))
+        self.settle(slot, number, bill=Bill("cancelled", NOT_BILLED, 0, Usage()))
 
     def close_slot(self, slot: int) -> None:
         """The Slot is done: give back what it did not burn."""

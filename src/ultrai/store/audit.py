@@ -32,7 +32,7 @@ def verify(database: Database, kept: Iterable[ChainHead] = ()) -> Audit:
         }
         wanted = {(head.writer, head.seq): head.head for head in kept}
         for writer in sorted(writers):
-            chain = _Walk(connection, writer, wanted)
+            chain = _Walk(connection, writer, wanted=wanted)
             chain.walk()
             problems += chain.problems
             entries += chain.entries
@@ -52,7 +52,7 @@ class _Walk:
     """One writer's chain from its first entry to its last."""
 
     def __init__(
-        self, connection: Connection, writer: str, wanted: dict[tuple[str, int], str]
+        self, connection: Connection, writer: str, *, wanted: dict[tuple[str, int], str]
     ) -> None:
         self._connection = connection
         self._writer = writer

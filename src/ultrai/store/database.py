@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from ultrai.domain.errors import StoreError
+from ultrai.domain.errors import StoreError, UltraiError
 from ultrai.store.committer import Committer
 from ultrai.store.failures import explain, is_unwritable
 from ultrai.store.ledger_tables import OPEN_RUNS
@@ -80,6 +80,8 @@ class Database:
             connection.commit()
         except Exception as error:
             connection.rollback()
+            if isinstance(error, UltraiError):
+                raise
             raise explain(error, self.path) from error
         finally:
             connection.close()
@@ -91,7 +93,7 @@ class Database:
             owners = connection.execute(select(OPEN_RUNS.c.owner).distinct()).scalars().all()
         if all(self.is_alive(owner) for owner in owners):
             return 0
-        teller = Teller(self.engine.dialect, Staff(lambda: "", self.is_alive))
+        teller = Teller(self.engine.dialect, Staff(lambda: "winding-up", self.is_alive))
         return self.transact(lambda cursor: teller.wind_up(cursor, at))
 
     async def read(self, query: Callable[[], _Result]) -> _Result:

@@ -34,9 +34,12 @@ from ultrai.store.tables import RUNS
 if TYPE_CHECKING:
     from sqlalchemy import ClauseElement, ColumnElement, Dialect, Table
 
+Compiler = Callable[["ClauseElement"], str]
+
 # Any number that nobody else uses: tellers share it, whoever changes the list of budgets has it
 # alone, so that no entry slips in between a Budget's first sum and its first use.
 _BUDGETS_LOCK = 0x756C7472
+_LOCK = "SELECT pg_advisory_xact_lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +97,21 @@ def _compile(dialect: Dialect) -> LedgerStatements:
         return str(statement.compile(dialect=dialect))
 
     is_postgres = dialect.name == "postgresql"
-    make = postgresql.insert if is_postgres else sqlite.insert
-    balance = _is(BALANCES, "budget", "period_start")
-    place = _is(OPEN_ATTEMPTS, "run_id", "slot", "attempt")
-    of_run = ENTRIES.c.run_id == bindparam("run_id")
-    payer = [ENTRIES.c[name] for name in ("key", "environment", "user", "feature", "tags")]
-    deltas = ("posted_delta", "held_delta", "unknown_delta")
-    sums = [func.sum(ENTRIES.c[name]) for name in deltas]
     return LedgerStatements(
-        share_budgets=f"SELECT pg_advisory_xact_lock_shared({_BUDGETS_LOCK})"
-        if is_postgres
-        else None,
-        change_budgets=f"SELECT pg_advisory_xact_lock({_BUDGETS_LOCK})" if is_postgres else None,
-        read_budgets=sql(
+        **_budget_statements(sql),
+        share_budgets=f"{_LOCK}_shared({_BUDGETS_LOCK})" if is_postgres else None,
+        change_budgets=f"{_LOCK}({_BUDGETS_LOCK})" if is_postgres else None,
+        **_balance_statements(sql, is_postgres=is_postgres),
+        **_entry_statements(sql, is_postgres=is_postgres),
+        **_run_statements(sql),
+        **_attempt_statements(sql),
+        **_attempt_changes(sql),
+    )
+
+
+def _budget_statements(sql: Compiler) -> dict[str, str]:
+    return {
+        "read_budgets": sql(
             select(
                 BUDGETS.c.name,
                 BUDGETS.c.scope,
@@ -117,7 +122,24 @@ def _compile(dialect: Dialect) -> LedgerStatements:
                 BUDGETS.c.closed,
             ).order_by(BUDGETS.c.name)
         ),
-        lock_balance=sql(
+        "add_budget": sql(insert(BUDGETS)),
+        "remove_budget": sql(delete(BUDGETS).where(BUDGETS.c.name == bindparam("of_name"))),
+        "close_budget": sql(
+            update(BUDGETS).where(BUDGETS.c.name == bindparam("of_name")).values(closed=true())
+        ),
+        "forget_balances": sql(delete(BALANCES).where(BALANCES.c.budget == bindparam("of_name"))),
+    }
+
+
+def _balance_statements(sql: Compiler, *, is_postgres: bool) -> dict[str, str]:
+    make = postgresql.insert if is_postgres else sqlite.insert
+    balance = _is(BALANCES, "budget", "period_start")
+    payer = [ENTRIES.c[name] for name in ("key", "environment", "user", "feature", "tags")]
+    deltas = ("posted_delta", "held_delta", "unknown_delta")
+    sums = [func.sum(ENTRIES.c[name]) for name in deltas]
+    of_run = ENTRIES.c.run_id == bindparam("run_id")
+    return {
+        "lock_balance": sql(
             select(
                 BALANCES.c.posted_nanos,
                 BALANCES.c.held_nanos,
@@ -127,8 +149,8 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             .where(*balance)
             .with_for_update()
         ),
-        open_balance=sql(make(BALANCES).on_conflict_do_nothing()),
-        write_balance=sql(
+        "open_balance": sql(make(BALANCES).on_conflict_do_nothing()),
+        "write_balance": sql(
             update(BALANCES)
             .where(*_is(BALANCES, "budget", "period_start", prefix="of_"))
             .values(
@@ -138,40 +160,72 @@ def _compile(dialect: Dialect) -> LedgerStatements:
                 counted=true(),
             )
         ),
-        sum_period=sql(
+        "sum_period": sql(
             select(*payer, *sums)
             .where(
                 ENTRIES.c.began_at >= bindparam("since"), ENTRIES.c.began_at < bindparam("until")
             )
             .group_by(*payer)
         ),
-        sum_run=sql(select(*payer, *sums).where(of_run).group_by(*payer)),
-        any_chain=sql(select(CHAINS.c.writer).order_by(CHAINS.c.writer)),
-        lock_chain=sql(
+        "sum_run": sql(select(*payer, *sums).where(of_run).group_by(*payer)),
+    }
+
+
+def _entry_statements(sql: Compiler, *, is_postgres: bool) -> dict[str, str]:
+    make = postgresql.insert if is_postgres else sqlite.insert
+    of_run = ENTRIES.c.run_id == bindparam("run_id")
+    return {
+        "any_chain": sql(select(CHAINS.c.writer).order_by(CHAINS.c.writer)),
+        "lock_chain": sql(
             select(CHAINS.c.next_seq, CHAINS.c.head)
             .where(CHAINS.c.writer == bindparam("writer"))
             .with_for_update()
         ),
-        open_chain=sql(make(CHAINS).on_conflict_do_nothing()),
-        move_chain=sql(
+        "open_chain": sql(make(CHAINS).on_conflict_do_nothing()),
+        "move_chain": sql(
             update(CHAINS)
             .where(CHAINS.c.writer == bindparam("of_writer"))
             .values(next_seq=bindparam("new_seq"), head=bindparam("new_head"))
         ),
-        add_entry=_by_position(ENTRIES, "%s" if is_postgres else "?", sql=sql),
-        add_seal=sql(insert(SEALS)),
-        open_run=sql(insert(OPEN_RUNS)),
-        read_run=sql(select(OPEN_RUNS.c.payer, OPEN_RUNS.c.owner).where(*_is(OPEN_RUNS, "run_id"))),
-        list_owners=sql(select(OPEN_RUNS.c.owner).distinct()),
-        list_runs=sql(select(OPEN_RUNS.c.run_id, OPEN_RUNS.c.owner, OPEN_RUNS.c.payer)),
-        close_run=sql(delete(OPEN_RUNS).where(*_is(OPEN_RUNS, "run_id"))),
-        held_by_run=sql(
+        "add_entry": _by_position(ENTRIES, "%s" if is_postgres else "?", sql=sql),
+        "add_seal": sql(insert(SEALS)),
+        "held_by_run": sql(
             select(ENTRIES.c.slot, func.sum(ENTRIES.c.held_delta))
             .where(of_run)
             .group_by(ENTRIES.c.slot)
         ),
-        open_attempt=sql(insert(OPEN_ATTEMPTS)),
-        read_attempt=sql(
+        "restate_run": sql(
+            update(RUNS)
+            .where(RUNS.c.id == bindparam("of_run"))
+            .values(
+                cost_nanos=select(func.sum(ENTRIES.c.posted_delta))
+                .where(ENTRIES.c.run_id == bindparam("of_run"))
+                .scalar_subquery(),
+                cost_known=select(func.sum(ENTRIES.c.unknown_delta) == literal_column("0"))
+                .where(ENTRIES.c.run_id == bindparam("of_run"))
+                .scalar_subquery(),
+            )
+        ),
+    }
+
+
+def _run_statements(sql: Compiler) -> dict[str, str]:
+    return {
+        "open_run": sql(insert(OPEN_RUNS)),
+        "read_run": sql(
+            select(OPEN_RUNS.c.payer, OPEN_RUNS.c.owner).where(*_is(OPEN_RUNS, "run_id"))
+        ),
+        "list_owners": sql(select(OPEN_RUNS.c.owner).distinct()),
+        "list_runs": sql(select(OPEN_RUNS.c.run_id, OPEN_RUNS.c.owner, OPEN_RUNS.c.payer)),
+        "close_run": sql(delete(OPEN_RUNS).where(*_is(OPEN_RUNS, "run_id"))),
+    }
+
+
+def _attempt_statements(sql: Compiler) -> dict[str, str]:
+    place = _is(OPEN_ATTEMPTS, "run_id", "slot", "attempt")
+    return {
+        "open_attempt": sql(insert(OPEN_ATTEMPTS)),
+        "read_attempt": sql(
             select(
                 OPEN_ATTEMPTS.c.payer,
                 OPEN_ATTEMPTS.c.model,
@@ -186,7 +240,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             .where(*place)
             .with_for_update()
         ),
-        attempts_of_run=sql(
+        "attempts_of_run": sql(
             select(
                 OPEN_ATTEMPTS.c.slot,
                 OPEN_ATTEMPTS.c.attempt,
@@ -196,14 +250,19 @@ def _compile(dialect: Dialect) -> LedgerStatements:
             .where(*_is(OPEN_ATTEMPTS, "run_id"), OPEN_ATTEMPTS.c.settled == false())
             .order_by(OPEN_ATTEMPTS.c.slot, OPEN_ATTEMPTS.c.attempt)
         ),
-        identify_attempt=sql(
-            update(OPEN_ATTEMPTS)
-            .where(*_is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_"))
-            .values(generation_id=bindparam("new_id"))
+    }
+
+
+def _attempt_changes(sql: Compiler) -> dict[str, str]:
+    place = _is(OPEN_ATTEMPTS, "run_id", "slot", "attempt")
+    moved = _is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_")
+    return {
+        "identify_attempt": sql(
+            update(OPEN_ATTEMPTS).where(*moved).values(generation_id=bindparam("new_id"))
         ),
-        keep_attempt=sql(
+        "keep_attempt": sql(
             update(OPEN_ATTEMPTS)
-            .where(*_is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_"))
+            .where(*moved)
             .values(
                 settled=true(),
                 posted_nanos=bindparam("new_posted"),
@@ -212,39 +271,23 @@ def _compile(dialect: Dialect) -> LedgerStatements:
                 next_try_at=bindparam("new_try"),
             )
         ),
-        defer_attempt=sql(
+        "defer_attempt": sql(
             update(OPEN_ATTEMPTS)
-            .where(*_is(OPEN_ATTEMPTS, "run_id", "slot", "attempt", prefix="of_"))
+            .where(*moved)
             .values(
                 tries=OPEN_ATTEMPTS.c.tries + literal_column("1"),
                 first_try_at=func.coalesce(OPEN_ATTEMPTS.c.first_try_at, bindparam("tried_at")),
                 next_try_at=bindparam("new_try"),
             )
         ),
-        close_attempt=sql(delete(OPEN_ATTEMPTS).where(*place)),
-        close_started=sql(delete(OPEN_ATTEMPTS).where(*place, OPEN_ATTEMPTS.c.settled == false())),
-        close_budget=sql(
-            update(BUDGETS).where(BUDGETS.c.name == bindparam("of_name")).values(closed=true())
+        "close_attempt": sql(delete(OPEN_ATTEMPTS).where(*place)),
+        "close_started": sql(
+            delete(OPEN_ATTEMPTS).where(*place, OPEN_ATTEMPTS.c.settled == false())
         ),
-        add_budget=sql(insert(BUDGETS)),
-        remove_budget=sql(delete(BUDGETS).where(BUDGETS.c.name == bindparam("of_name"))),
-        forget_balances=sql(delete(BALANCES).where(BALANCES.c.budget == bindparam("of_name"))),
-        restate_run=sql(
-            update(RUNS)
-            .where(RUNS.c.id == bindparam("of_run"))
-            .values(
-                cost_nanos=select(func.sum(ENTRIES.c.posted_delta))
-                .where(ENTRIES.c.run_id == bindparam("of_run"))
-                .scalar_subquery(),
-                cost_known=select(func.sum(ENTRIES.c.unknown_delta) == literal_column("0"))
-                .where(ENTRIES.c.run_id == bindparam("of_run"))
-                .scalar_subquery(),
-            )
-        ),
-    )
+    }
 
 
-def _by_position(table: Table, mark: str, *, sql: Callable[[ClauseElement], str]) -> str:
+def _by_position(table: Table, mark: str, *, sql: Compiler) -> str:
     """An INSERT of whole rows: binding thirty names costs more than the rest of it."""
     names = ", ".join(sql(column(each.name)) for each in table.columns)
     marks = ", ".join([mark] * len(table.columns))

@@ -18,7 +18,6 @@ from ultrai.domain.ledger import (
     Reserve,
     Settle,
     Shortage,
-    SlotHold,
     Start,
     Step,
 )
@@ -140,16 +139,16 @@ class Session:
         )
         holds: dict[int, int] = {}
         for slot, amount in zip(step.slots, amounts, strict=True):
-            holds[slot.slot] = self._hold(payer, slot, amount or 0)
+            holds[slot.slot] = self._hold(payer, amount or 0, slot=slot.slot)
         return Grant(
             holds,
             capped=bool(self._balances.hard(payer)),
             exceeded=self._balances.soft_exceeded(payer),
         )
 
-    def _hold(self, payer: Payer, slot: SlotHold, nanos: int) -> int:
+    def _hold(self, payer: Payer, nanos: int, *, slot: int) -> int:
         if nanos:
-            facts: Row = {"slot": slot.slot, "held_delta": nanos}
+            facts: Row = {"slot": slot, "held_delta": nanos}
             self._chain.add(EntryKind.RESERVATION, payer, at=payer.began_at, facts=facts)
             self._balances.move(payer, held=nanos)
             self._memory.hold(payer.run_id, nanos)
@@ -273,9 +272,9 @@ class Session:
         if held is None:
             held = dict(self._still_held(step.run_id)).get(step.slot, 0)
         if payer is not None and held:
-            self._give_back(payer, step.slot, held, at=step.at)
+            self._give_back(payer, held, slot=step.slot, at=step.at)
 
-    def _give_back(self, payer: Payer, slot: int | None, nanos: int, *, at: str) -> None:
+    def _give_back(self, payer: Payer, nanos: int, *, slot: int | None, at: str) -> None:
         facts: Row = {"slot": slot, "held_delta": -nanos}
         self._chain.add(EntryKind.RELEASE, payer, at=at, facts=facts)
         self._balances.move(payer, held=-nanos)
@@ -291,7 +290,7 @@ class Session:
         if held_nanos == 0:
             return
         for slot, held in self._still_held(run_id):
-            self._give_back(payer, slot, held, at=at)
+            self._give_back(payer, held, slot=slot, at=at)
 
     # --- the dead ------------------------------------------------------------------------------
 
@@ -301,12 +300,12 @@ class Session:
             return False  # another process was faster
         self._cursor.execute(self._statements.attempts_of_run, {"run_id": run_id})
         for slot, attempt, bound, generation_id in self._cursor.fetchall():
-            self._bury(Place(run_id, slot, attempt), bound, generation_id, at=at)
+            self._bury(Place(run_id, slot, attempt), bound, generation_id=generation_id, at=at)
         for slot, held in self._still_held(run_id):
-            self._give_back(payer, slot, held, at=at)
+            self._give_back(payer, held, slot=slot, at=at)
         return True
 
-    def _bury(self, place: Place, bound: int | None, generation_id: str | None, *, at: str) -> None:
+    def _bury(self, place: Place, bound: int | None, *, generation_id: str | None, at: str) -> None:
         """An Attempt was sent, and nobody is left who could say what came of it."""
         self._settle(
             Settle(

@@ -39,7 +39,7 @@ class Wanted:
     tag: str | None = None
 
 
-def read_spending(database: Database, by: str, wanted: Wanted) -> list[Spending]:
+def read_spending(database: Database, by: str, *, wanted: Wanted) -> list[Spending]:
     """What was spent, by one dimension, the dearest first (days: the oldest first).
 
     `tag:NAME` groups by that tag's values. Raises UsageError for a dimension that is none.
@@ -61,7 +61,7 @@ def read_spending(database: Database, by: str, wanted: Wanted) -> list[Spending]
         if wanted.tag is not None and not _has(tags, wanted.tag):
             continue
         figures = [int(figure or 0) for figure in row[len(groups) :]]
-        for group in _groups(dimension, row[0], tags, tag_name):
+        for group in _groups(row[0], tags, dimension=dimension, tag_name=tag_name):
             known = collected.setdefault(group, [0] * len(figures))
             collected[group] = [a + b for a, b in zip(known, figures, strict=True)]
     spendings = [_spending(group, figures) for group, figures in collected.items()]
@@ -108,7 +108,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _groups(
-    dimension: str, value: Any, tags: dict[str, str], tag_name: str
+    value: Any, tags: dict[str, str], *, dimension: str, tag_name: str
 ) -> Sequence[str | None]:
     if dimension != "tag":
         return [None if value is None else str(value)]

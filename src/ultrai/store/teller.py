@@ -12,7 +12,6 @@ that were sent count at their bound until the upstream says more, everything els
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +75,7 @@ class Teller:
         if self._writer is None:
             cursor.execute(self._statements.any_chain)
             found = cursor.fetchone()
-            self._writer = found[0] if found else secrets.token_hex(8)
+            self._writer = found[0] if found else self._staff.owner()
         chain = Chain(cursor, self._statements, writer=self._writer)
         balances = Balances(cursor, self._statements)
         return Session(self._staff, cursor, chain=chain, balances=balances, memory=self._memory)

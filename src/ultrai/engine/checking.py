@@ -1,0 +1,31 @@
+"""What makes a Plan useless before anything is spent: no key, or a quorum out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ultrai.domain.errors import CredentialsError, UsageError
+from ultrai.domain.plan import NotReadyReason, Plan
+from ultrai.domain.query import Limits
+
+
+def check_keys(plan: Plan, keyless: Mapping[str, str]) -> None:
+    """Raise CredentialsError where nobody can be asked for lack of a key."""
+    candidates = [c for slot in plan.slots for c in slot.candidates]
+    lacking = [
+        c
+        for c in candidates
+        if c.not_ready is not None and c.not_ready.reason is NotReadyReason.NO_KEY
+    ]
+    if lacking and not any(c.is_ready for c in candidates):
+        hint = keyless.get(lacking[0].upstream, "")
+        raise CredentialsError(f"no key is set for {lacking[0].upstream}", hint=hint)
+
+
+def check_quorum(plan: Plan, limits: Limits) -> None:
+    """Raise UsageError where more answers are wanted than there are Slots."""
+    if limits.quorum is not None and limits.quorum > len(plan.slots):
+        raise UsageError(
+            f"a quorum of {limits.quorum} cannot be reached with {len(plan.slots)} slots",
+            hint="ask for fewer answers or name more models",
+        )
