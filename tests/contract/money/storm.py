@@ -1,0 +1,176 @@
+"""Many processes against one budget, with `kill -9`; what is printed is what `make money` shows.
+
+A budget covers exactly half of what four processes want to spend. While they work, a watcher reads
+every committed state it can; afterwards the next process winds up what the dead have left.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.contract.money.teller import UNIT
+
+from ultrai.domain.budget import Budget, Period, Scope
+from ultrai.store.audit import verify
+from ultrai.store.budget_book import BudgetBook
+from ultrai.store.database import open_database
+
+ROOT = Path(__file__).parents[3]
+AT = "2026-11-26T12:00:00.000Z"
+PROCESSES = 4
+
+
+@dataclass
+class Outcome:
+    """What one storm left behind."""
+
+    limit_units: int
+    kills: int = 0
+    looks: int = 0
+    most_units: int = 0
+    posted_units: int = 0
+    unknown: int = 0
+    wound_up: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def row(self) -> str:
+        """A line of the table."""
+        limit = self.limit_units
+        return (
+            f"{limit * 2:5d}  {self.kills:5d}  {self.looks:5d}  {self.most_units:4d}/{limit:<5d}"
+            f"  {self.usable:6.1%}  {self.unknown:7d}"
+        )
+
+    @property
+    def usable(self) -> float:
+        """The share of the budget that was spent on runs that are over, without the unknown."""
+        return (self.posted_units - self.unknown) / max(1, self.limit_units - self.unknown)
+
+
+def storm(folder: Path, *, runs: int, kills: int, seed: int) -> Outcome:
+    """`runs` runs want one unit each; the budget covers half of them."""
+    path = folder / "ultrai.db"
+    outcome = Outcome(limit_units=runs // 2)
+    chance = random.Random(seed)
+    with open_database(path) as database:
+        limit = outcome.limit_units * UNIT
+        BudgetBook(database).set(Budget("all", Scope.GLOBAL, "", Period.TOTAL, limit))
+    workers = [Worker(path, f"{seed}.{number}", runs, number) for number in range(PROCESSES)]
+    born = PROCESSES
+    due = 0.0
+    while any(worker.lives for worker in workers):
+        _look(path, outcome)
+        victims = [worker for worker in workers if worker.lives and worker.works]
+        if outcome.kills < kills and victims and time.monotonic() >= due:
+            victim = chance.choice(victims)
+            victim.kill()
+            workers.remove(victim)
+            workers.append(Worker(path, f"{seed}.{born}", runs, born))
+            born += 1
+            outcome.kills += 1
+            due = time.monotonic() + chance.uniform(0.05, 0.4)
+    _close(path, outcome)
+    return outcome
+
+
+class Worker:
+    """One process; what it says goes to a file."""
+
+    def __init__(self, path: Path, name: str, runs: int, seed: int) -> None:
+        self._said = path.with_name(f"{name}.txt")
+        command = [sys.executable, "-m", "tests.contract.money.teller", str(path), name]
+        with self._said.open("wb") as file:
+            self._process = subprocess.Popen(
+                [*command, str(runs), str(seed)], cwd=ROOT, stdout=file
+            )
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def works(self) -> bool:
+        """Whether a run of it was granted and is over: it is in the middle of others."""
+        return self._said.stat().st_size > 0
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+
+def _look(path: Path, outcome: Outcome) -> None:
+    """One committed state: nothing is above the limit, nothing is below nothing, all adds up."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+    try:
+        connection.execute("BEGIN")
+        row = connection.execute("SELECT posted_nanos, held_nanos FROM balances").fetchone()
+        sums = connection.execute(
+            "SELECT coalesce(sum(posted_delta), 0), coalesce(sum(held_delta), 0)"
+            " FROM ledger_entries"
+        ).fetchone()
+    finally:
+        connection.close()
+    outcome.looks += 1
+    if row is None:
+        return
+    posted, held = row
+    outcome.most_units = max(outcome.most_units, (posted + held) // UNIT)
+    if posted + held > outcome.limit_units * UNIT or min(row) < 0:
+        outcome.problems.append(f"posted {posted} and held {held}")
+    if tuple(row) != tuple(sums):
+        outcome.problems.append(f"the balance is {row}, the entries add up to {sums}")
+
+
+def _close(path: Path, outcome: Outcome) -> None:
+    with open_database(path) as database:
+        outcome.wound_up = database.wind_up(AT)
+        (state,) = [
+            each
+            for each in BudgetBook(database).states(datetime.now(UTC))
+            if each.budget.name == "all"
+        ]
+        outcome.posted_units = state.posted_nanos // UNIT
+        outcome.unknown = state.unknown
+        outcome.problems += verify(database).problems
+        if state.held_nanos:
+            outcome.problems.append(f"{state.held_nanos} nanodollars are held by nobody")
+    _look(path, outcome)
+
+
+def _now():
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+def main() -> int:
+    """Storms as `make money` runs them; the exit code says whether every one held."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    say = sys.stdout.write
+    say("storm   runs  kills  looks  most/limit  usable  unknown\n")
+    worst = 1.0
+    wrong = 0
+    for seed in range(count):
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = storm(Path(folder), runs=2000, kills=0 if seed % 4 == 0 else 6, seed=seed)
+        worst = min(worst, outcome.usable)
+        wrong += bool(outcome.problems)
+        say(f"{seed:5d}  {outcome.row()}\n")
+        for problem in outcome.problems[:5]:
+            say(f"       {problem}\n")
+        sys.stdout.flush()
+    say(f"{count} storms, {wrong} with a violation; at least {worst:.1%} was usable\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
