@@ -3,7 +3,8 @@
     python -m tests.contract.money.teller DATABASE NAME RUNS SEED
 
 Each run costs exactly one unit. A line on standard output for each run that was granted and is
-over; the process may be killed at any moment. It ends once it was refused `REFUSALS` times in a row.
+over; the process may be killed at any moment. It ends once it was refused `REFUSALS` times in a
+row.
 """
 
 from __future__ import annotations
