@@ -6,7 +6,7 @@ On an answer that is not streamed, a fault in mid-stream breaks the body in its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ultrai_sim import refusals
 from ultrai_sim.faults import Fault
@@ -81,15 +81,15 @@ def _append_old_error(script: Script, error: Mapping[str, Any]) -> None:
 
 
 def _cut(script: Script, fault: Fault) -> None:
-    how = "incomplete" if fault.how == "incomplete" else "clean"
-    _end_with(script, fault.after, HangUp(how))  # type: ignore[arg-type]
+    how: Literal["clean", "incomplete"] = "incomplete" if fault.how == "incomplete" else "clean"
+    script.steps[script.place(fault) :] = [HangUp(how)]
 
 
 def _reset(script: Script, fault: Fault) -> None:
-    if not fault.after:
-        script.steps[:] = [HangUp("reset")]
+    if (fault.at is None and not fault.after) or fault.at == "head":
+        script.reply.reset_first = True
     else:
-        _end_with(script, fault.after, HangUp("reset"))
+        script.steps[script.place(fault) :] = [HangUp("reset")]
 
 
 def _pause(fault: Fault) -> Wait:
@@ -103,7 +103,7 @@ def _stall_before_text(script: Script, fault: Fault) -> None:
 
 
 def _stall_mid_text(script: Script, fault: Fault) -> None:
-    script.steps.insert(script.position(fault.after), _silent(script, fault))
+    script.steps.insert(script.place(fault), _silent(script, fault))
 
 
 def _silent(script: Script, fault: Fault) -> Wait:

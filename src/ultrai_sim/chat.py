@@ -9,6 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ultrai_sim.admission import Order, route, take_order
+from ultrai_sim.aim import Occasion
 from ultrai_sim.performing import perform, refuse_if_due
 from ultrai_sim.rendering import JSON_HEADERS, STREAM_HEADERS, envelope_of, rendering_of
 from ultrai_sim.settlement import FULL, settle
@@ -43,7 +44,15 @@ async def complete(request: web.Request, world: World) -> web.StreamResponse:
 async def _try(request: web.Request, world: World, *, order: Order) -> web.StreamResponse:
     """The answer of the provider, or what it meets there instead."""
     seen = request[SEEN]
-    faults = world.book.due(order.asked.id, order.attempt, provider=order.provider)
+    faults = world.book.due(
+        Occasion(
+            model=order.asked.id,
+            attempt=order.attempt,
+            provider=order.provider,
+            key=order.key.name,
+            since_s=order.began - world.began,
+        )
+    )
     seen.faults = tuple(fault.kind for fault in faults)
     if faults:
         await refuse_if_due(world, order, faults=faults)

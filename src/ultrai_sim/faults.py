@@ -1,13 +1,17 @@
 """What can go wrong, on order: the kinds of fault, and the book that says when one is due.
 
-A fault hits requests for its ``model`` (an id, or ``*``) at its ``provider`` (a display name, a slug,
-or ``*``), on the attempts listed (1 is the first request for that model since the start or the last
-reset) or on all. Several may be due at once.
-``after`` counts frames that carry text or reasoning.
+A fault hits requests for its ``model`` (an id, or a pattern such as ``openai/*``) at its ``provider``
+(a display name or a slug, or a pattern), made with its ``key`` (its name), on the ``attempts`` listed
+(1 is the first request for that model since the start or the last reset), with a ``probability``,
+between ``from_s`` and ``until_s`` after the start, flapping (``on_s`` on, ``off_s`` off), at most so
+many ``times``. What is not given does not restrict. Several may be due at once.
+``after`` counts frames that carry text or reasoning; ``at`` names a place instead: ``head`` (before
+it), ``start`` (behind it), ``usage``, ``done`` (before each). ``code`` is what stands in the body's
+``error.code`` in place of the status: a number, a text, or ``"null"``.
 
 | kind | what happens | options (default) |
 |---|---|---|
-| status | an HTTP error with OpenRouter's usual body | status (500), message, metadata, headers, retry_after (seconds, or the header's text), retry_after_date_s (an HTTP-date so far ahead) |
+| status | an HTTP error with OpenRouter's usual body | status (500), message, code, metadata, headers, retry_after (seconds, or the header's text), retry_after_date_s (an HTTP-date so far ahead) |
 | html | a page of the edge where JSON belongs | status (502) |
 | redirect | a redirect to another host | status (307), location |
 | error_in_200 | status 200, body `{"error": …}` without choices | status (502, the code), message, metadata |
@@ -27,10 +31,10 @@ reset) or on all. Several may be due at once.
 | error_first_event | 200, then the first event is an error | status (502), message, metadata |
 | error_mid_stream | an error after some text | status (502), message, metadata, after (2), dialect ("2026": finish `error`; "2025": finish null, usage, then [DONE]) |
 | length_then_error_400 | finish `length`, then an error 400, usage, [DONE] (seen 2025-11) | after (2) |
-| cut | the body ends without finish or [DONE] | after (2), how ("clean": a proper end; "incomplete": in mid-chunk) |
-| reset | a TCP reset | after (0: before the head) |
+| cut | the body ends without finish or [DONE] | after (2), at, how ("clean": a proper end; "incomplete": in mid-chunk) |
+| reset | a TCP reset | after (0: before the head), at |
 | stall_before_text | silence between head and first frame, then the answer | seconds (3600), comments (true), every_s (0.5) |
-| stall_mid_text | silence in the middle of the text, then the rest | after (2), seconds (3600), comments (true), every_s (0.5) |
+| stall_mid_text | silence in the middle of the text, then the rest | after (2), at, seconds (3600), comments (true), every_s (0.5) |
 | comments_only | comments for ever | every_s (0.5) |
 | endless | text for ever | every_s (0) |
 | huge_line | one frame with an enormous text | size (2000000 bytes), after (2) |
@@ -50,19 +54,34 @@ reset) or on all. Several may be due at once.
 | gzip_bomb | a small body that unpacks to blanks without end | size (100000000 bytes) |
 | stall_then_error | silence, then "Network connection lost." in the stream | seconds (125), after (2), message, status (502), metadata |
 | tool_calls_broken | a tool call whose arguments are no JSON | – |
+| credits_402, key_limit_402, key_limit_403, budget_403 | no credit, the key's ceiling, the workspace's | – |
+| moderation_403, guardrail_403 | the prompt was flagged, or a guardrail forbids it | – |
+| shared_pool_429 | the pool that many accounts share is full | retry_after (5) |
+| unknown_model_400, context_400 | no such id; the prompt is too long | – |
+| retired_404, data_policy_404, no_provider_503 | nobody serves it, for three reasons | – |
+| body | whatever body you like, with a status | status (502), text (empty), content_type |
+| blanks_first | blank lines, then the answer | seconds (2), every_s (0.5) |
+| bom | a byte order mark before the answer | – |
+| comments_flood | a great many comments at once | size (1000000 bytes) |
+| drip | the answer byte by byte | size (1 byte), every_s (0.05) |
+| frame_twice | every frame that carries text comes twice | – |
+| frames_joined | all frames in one write | – |
+| length_too_long, length_too_short | Content-Length promises more, or less, than comes | – |
+| clock_jump | the server's clock jumps during the answer | seconds (3600) |
 """  # noqa: E501 - a table's row is one line
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from hashlib import blake2b
 from typing import Any
 
-from ultrai_sim.providers import is_named
+from ultrai_sim.aim import AIM_KEYS, Occasion, is_model, is_provider, is_time, wrong_aim
 
-ERROR_OPTIONS = frozenset({"status", "message", "metadata"})
+ERROR_OPTIONS = frozenset({"status", "message", "metadata", "code"})
 STALL_OPTIONS = frozenset({"seconds", "comments", "every_s"})
 AFTER = frozenset({"after"})
 NONE: frozenset[str] = frozenset()
@@ -89,10 +108,10 @@ KINDS: Mapping[str, frozenset[str]] = {
     "error_first_event": ERROR_OPTIONS,
     "error_mid_stream": ERROR_OPTIONS | {"after", "dialect"},
     "length_then_error_400": AFTER,
-    "cut": frozenset({"after", "how"}),
-    "reset": AFTER,
+    "cut": frozenset({"after", "at", "how"}),
+    "reset": AFTER | {"at"},
     "stall_before_text": STALL_OPTIONS,
-    "stall_mid_text": STALL_OPTIONS | AFTER,
+    "stall_mid_text": STALL_OPTIONS | AFTER | {"at"},
     "comments_only": frozenset({"every_s"}),
     "endless": frozenset({"every_s"}),
     "huge_line": frozenset({"size", "after"}),
@@ -115,13 +134,42 @@ KINDS: Mapping[str, frozenset[str]] = {
     "gzip_bomb": frozenset({"size"}),
     "stall_then_error": ERROR_OPTIONS | {"seconds", "after"},
     "tool_calls_broken": NONE,
+    "credits_402": NONE,
+    "key_limit_402": NONE,
+    "key_limit_403": NONE,
+    "budget_403": NONE,
+    "moderation_403": NONE,
+    "guardrail_403": NONE,
+    "shared_pool_429": frozenset({"retry_after"}),
+    "unknown_model_400": NONE,
+    "context_400": NONE,
+    "retired_404": NONE,
+    "data_policy_404": NONE,
+    "no_provider_503": NONE,
+    "body": frozenset({"status", "text", "content_type"}),
+    "blanks_first": frozenset({"seconds", "every_s"}),
+    "bom": NONE,
+    "comments_flood": frozenset({"size"}),
+    "drip": frozenset({"size", "every_s"}),
+    "frame_twice": NONE,
+    "frames_joined": NONE,
+    "length_too_long": NONE,
+    "length_too_short": NONE,
+    "clock_jump": frozenset({"seconds"}),
 }
 """Every kind, and its options beside ``model``, ``provider`` and ``attempts``."""
 
 
 FLAGS = frozenset({"comments"})
 OPTION_TYPES: tuple[tuple[frozenset[str], tuple[type, ...], str], ...] = (
-    (frozenset({"status", "tokens", "after", "size"}), (int,), "a whole number"),
+    (frozenset({"status", "tokens", "after", "size", "times"}), (int,), "a whole number"),
+    (frozenset({"probability"}), (int, float), "a number from 0 to 1"),
+    (frozenset({"code"}), (int, str), "a whole number or a text"),
+    (
+        frozenset({"from_s", "until_s", "on_s", "off_s"}),
+        (int, float),
+        "a number of seconds",
+    ),
     (
         frozenset({"seconds", "head_s", "first_token_s", "per_token_s", "every_s"}),
         (int, float),
@@ -130,7 +178,8 @@ OPTION_TYPES: tuple[tuple[frozenset[str], tuple[type, ...], str], ...] = (
     (frozenset({"retry_after_date_s"}), (int, float), "a number of seconds"),
     (frozenset({"retry_after"}), (int, float, str), "a number of seconds or a header's text"),
     (
-        frozenset({"kind", "model", "provider", "message", "location", "how", "dialect"}),
+        frozenset({"kind", "model", "provider", "key", "message", "location"})
+        | {"how", "dialect", "at", "text", "content_type"},
         (str,),
         "a text",
     ),
@@ -152,7 +201,14 @@ class Fault:
     kind: str
     model: str = "*"
     provider: str = "*"
+    key: str = "*"
     attempts: tuple[int, ...] | None = None
+    probability: float | None = None
+    from_s: float | None = None
+    until_s: float | None = None
+    on_s: float | None = None
+    off_s: float | None = None
+    times: int | None = None
     status: int | None = None
     message: str | None = None
     metadata: Mapping[str, Any] | None = None
@@ -171,6 +227,10 @@ class Fault:
     how: str | None = None
     dialect: str | None = None
     size: int | None = None
+    at: str | None = None
+    code: int | str | None = None
+    text: str | None = None
+    content_type: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind, and an option that the kind does not have."""
@@ -178,29 +238,44 @@ class Fault:
             near = get_close_matches(self.kind, KINDS, 1, 0.0)[0]
             message = f"no fault is called {self.kind!r}; nearest valid kind: {near!r}"
             raise FaultError(message)
-        for spec in fields(self)[4:]:
-            name = spec.name
+        for name in OPTIONS:
             if getattr(self, name) is not None and name not in KINDS[self.kind]:
                 valid = sorted(KINDS[self.kind]) or ["none"]
                 message = f"fault {self.kind!r} has no option {name!r}; it has {', '.join(valid)}"
                 raise FaultError(message)
-        if self.how not in (None, "clean", "incomplete"):
-            message = f"fault {self.kind!r}: 'how' is 'clean' or 'incomplete', not {self.how!r}"
-            raise FaultError(message)
-        if self.dialect not in (None, "2025", "2026"):
-            message = f"fault {self.kind!r}: 'dialect' is '2025' or '2026', not {self.dialect!r}"
+        for name, choices in CHOICES.items():
+            given = getattr(self, name)
+            if given is not None and given not in choices:
+                texts = ", ".join(repr(choice) for choice in choices)
+                message = f"fault {self.kind!r}: {name!r} is one of {texts}, not {given!r}"
+                raise FaultError(message)
+        values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        wrong = wrong_aim({name: each for name, each in values.items() if each is not None})
+        if wrong is None and self.status is not None and self.status not in range(100, 600):
+            wrong = f"'status' lies between 100 and 599, not {self.status}"
+        if wrong is not None:
+            message = f"fault {self.kind!r}: {wrong}"
             raise FaultError(message)
 
-    def hits(self, model_id: str, attempt: int, *, provider: str) -> bool:
-        """Whether it is due on this attempt (from 1) for this model at this provider."""
+    def hits(self, occasion: Occasion) -> bool:
+        """Whether it is due on this occasion, but for how many ``times`` it has struck."""
         return (
-            self.model in ("*", model_id)
-            and (self.attempts is None or attempt in self.attempts)
-            and (self.provider == "*" or is_named(provider, self.provider))
+            is_model(self.model, occasion.model)
+            and (self.attempts is None or occasion.attempt in self.attempts)
+            and is_provider(self.provider, occasion.provider)
+            and is_model(self.key, occasion.key)
+            and is_time(self, occasion.since_s)
+            and (self.probability is None or occasion.draw < self.probability)
         )
 
 
 FAULT_KEYS = tuple(spec.name for spec in fields(Fault))
+OPTIONS = tuple(name for name in FAULT_KEYS if name not in ("kind", *AIM_KEYS))
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "how": ("clean", "incomplete"),
+    "dialect": ("2025", "2026"),
+    "at": ("head", "start", "usage", "done"),
+}
 
 
 def read_fault(row: Mapping[str, Any]) -> Fault:
@@ -233,17 +308,34 @@ def _check_type(key: str, value: Any) -> None:
 
 
 class FaultBook:
-    """The faults of a world, and how often each model has been asked."""
+    """The faults of a world, how often each has struck, and how often each model was asked."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, faults: Iterable[Fault] = (), *, seed: int = 0) -> None:
         self.faults = list(faults)
         self.attempts: Counter[str] = Counter()
+        self.struck: Counter[int] = Counter()
+        self._seed = seed
 
     def count(self, model_id: str) -> int:
         """Count one request for a model; its number, from 1."""
         self.attempts[model_id] += 1
         return self.attempts[model_id]
 
-    def due(self, model_id: str, attempt: int, *, provider: str) -> list[Fault]:
-        """The faults that hit this attempt at this provider, in the book's order."""
-        return [fault for fault in self.faults if fault.hits(model_id, attempt, provider=provider)]
+    def due(self, occasion: Occasion) -> list[Fault]:
+        """The faults that hit on this occasion, in the book's order; they count as struck."""
+        found = []
+        for index, fault in enumerate(self.faults):
+            if fault.times is not None and self.struck[index] >= fault.times:
+                continue
+            now = occasion
+            if fault.probability is not None:
+                now = replace(occasion, draw=self._draw(occasion, index))
+            if fault.hits(now):
+                self.struck[index] += 1
+                found.append(fault)
+        return found
+
+    def _draw(self, occasion: Occasion, index: int) -> float:
+        text = f"{self._seed} {index} {occasion.model} {occasion.attempt} {occasion.provider}"
+        digest = blake2b(text.encode("utf-8", "replace"), digest_size=4).digest()
+        return int.from_bytes(digest, "big") / 2**32

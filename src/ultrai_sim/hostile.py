@@ -129,7 +129,8 @@ def _stall_then_error(script: Script, fault: Fault) -> None:
     pause = Wait(LONG_STALL_S if fault.seconds is None else fault.seconds)
     script.billed = False
     if not script.stream:
-        script.steps[:] = [pause]
+        error = error_of(replace(fault, message=fault.message or "Network connection lost."))
+        script.steps[:] = [pause, Send(encode({"error": error}))]
         return
     error = error_of(replace(fault, message=fault.message or "Network connection lost."))
     frame = choice_frame({}, {"finish_reason": "error", "native_finish_reason": None})

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from ultrai_sim.admission import Order
 from ultrai_sim.breaking import STREAM_FAULTS
+from ultrai_sim.bytewise import BYTE_FAULTS
+from ultrai_sim.denials import DENIALS
 from ultrai_sim.faults import Fault
 from ultrai_sim.hostile import HOSTILE_FAULTS
 from ultrai_sim.rendering import (
@@ -39,7 +41,8 @@ from ultrai_sim.world import SEEN, Rendered, World
 if TYPE_CHECKING:
     from aiohttp import web
 
-SCRIPT_FAULTS = {**STREAM_FAULTS, **HOSTILE_FAULTS}
+REFUSALS = {**REFUSAL_FAULTS, **DENIALS}
+SCRIPT_FAULTS = {**STREAM_FAULTS, **HOSTILE_FAULTS, **BYTE_FAULTS}
 
 
 async def refuse_if_due(world: World, order: Order, *, faults: Sequence[Fault]) -> None:
@@ -52,13 +55,14 @@ async def refuse_if_due(world: World, order: Order, *, faults: Sequence[Fault]) 
         max_tokens=order.ceiling,
         free_per_minute=world.money.free_tier.per_minute,
         free_daily_limit=world.money.free_tier.daily_limit,
+        prompt=order.question.asked,
     )
     for fault in faults:
-        if fault.kind in REFUSAL_FAULTS:
+        if fault.kind in REFUSALS:
             late_s = sum(delay(other) for other in faults)
             if late_s:
                 await asyncio.sleep(late_s)
-            raise REFUSAL_FAULTS[fault.kind](fault, around)
+            raise REFUSALS[fault.kind](fault, around)
 
 
 async def perform(
@@ -77,6 +81,7 @@ async def perform(
         if fault.kind in SCRIPT_FAULTS:
             SCRIPT_FAULTS[fault.kind](script, fault)
     script.reply.steps = script.steps
+    script.reply.advance = world.advance
     seen = request[SEEN]
     seen.outcome = "client_left"
     cancelled = True

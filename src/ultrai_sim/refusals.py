@@ -219,6 +219,80 @@ def free_limit(kind: str, limit: int, *, reset_ms: int) -> Refusal:
     return refuse(429, message, metadata=metadata, headers=headers)
 
 
+def with_code(refusal: Refusal, code: int | str) -> Refusal:
+    """The same with another ``error.code``; the text ``null`` stands for none."""
+    body = msgspec.json.decode(refusal.body)
+    body["error"]["code"] = None if code == "null" else code
+    refusal.body = msgspec.json.encode(body)
+    return refusal
+
+
+def moderated(model_id: str, provider: str, *, flagged: str) -> Refusal:
+    """The prompt was flagged; at most 100 characters of it come back."""
+    message = (
+        f"{model_id} requires moderation on {provider}. Your input was flagged for "
+        '"harassment". No credits were charged.'
+    )
+    metadata = {
+        "reasons": ["harassment"],
+        "flagged_input": shortened(flagged),
+        "provider_name": provider,
+        "model_slug": model_id,
+    }
+    return refuse(403, message, metadata=metadata)
+
+
+def shortened(text: str) -> str:
+    """At most 100 characters, cut in the middle."""
+    return text if len(text) <= 100 else f"{text[:49]}...{text[-48:]}"  # noqa: PLR2004
+
+
+def blocked_by_guardrail(patterns: Sequence[str]) -> Refusal:
+    """A guardrail of the account forbids the prompt."""
+    message = "Request blocked: prompt injection patterns detected"
+    return refuse(403, message, metadata={"patterns": list(patterns)})
+
+
+def shared_pool(model_id: str, provider: str, *, retry_after: float | str) -> Refusal:
+    """The pool that OpenRouter's accounts share at a provider is full."""
+    text = retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
+    metadata = {
+        **provider_metadata(429, model_id, provider=provider),
+        "provider_error_code": "rate_limit_exceeded",
+        "limit_source": "upstream_provider_shared_pool",
+        "remedy_hint": "Add your own key, or try again later.",
+        "retry_after_seconds": retry_after,
+        "retry_after_seconds_raw": retry_after,
+        "headers": {"Retry-After": text},
+    }
+    return refuse(429, metadata=metadata, headers={"Retry-After": text})
+
+
+def too_long(window: int, *, prompt: int, output: int, provider: str) -> Refusal:
+    """Prompt and output do not fit the window; all in tokens."""
+    return refuse(
+        400,
+        f"This endpoint's maximum context length is {window} tokens. However, you requested "
+        f"about {prompt + output} tokens ({prompt} of text input, {output} in the output). "
+        "Please reduce the length of either one, or use the context-compression plugin to "
+        "compress your prompt automatically.",
+        metadata={"error_type": "context_length_exceeded", "provider_name": provider},
+    )
+
+
+def no_route(
+    message: str,
+    funnel: Sequence[tuple[str, int]],
+    *,
+    failed: str,
+    more: Mapping[str, Any] | None = None,
+) -> Refusal:
+    """No endpoint is left: how many each step left, and which step took the last."""
+    steps = [{"step": step, "endpoint_count": count} for step, count in funnel]
+    metadata = {"routing_funnel": steps, "failed_routing_step": failed, **(more or {})}
+    return refuse(404, message, metadata=metadata)
+
+
 def provider_metadata(status: int, model_id: str, *, provider: str) -> dict[str, Any]:
     """What OpenRouter adds when a provider behind it failed."""
     raw = f'{{"error":{{"message":"{provider} answered {status}","type":"server_error"}}}}'

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -79,12 +79,21 @@ class HangUp:
     how: Literal["clean", "incomplete", "reset"] = "clean"
 
 
-Step = Send | Wait | Repeat | HangUp
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Put the world's clock forward by so many seconds, all at once."""
+
+    seconds: float
+
+
+Step = Send | Wait | Repeat | HangUp | Jump
 
 
 @dataclass(slots=True)
 class Reply:
     """An answer to perform. ``split`` is the largest write in bytes (None: as the steps have it).
+
+    ``length`` is a Content-Length that need not be true, ``advance`` puts the clock forward.
 
     ``delivered`` counts tokens while it is played, ``first_s`` is when the first one was sent;
     ``ended`` tells how it ended.
@@ -95,6 +104,9 @@ class Reply:
     status: int = 200
     head_s: float = 0.0
     split: int | None = None
+    length: int | None = None
+    reset_first: bool = False
+    advance: Callable[[float], None] | None = None
     delivered: int = 0
     first_s: float = 0.0
     ended: str = field(default="cut", init=False)
@@ -110,30 +122,41 @@ async def play(request: web.Request, reply: Reply) -> web.StreamResponse:
     if reply.head_s:
         await asyncio.sleep(reply.head_s)
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
-    if reply.steps and reply.steps[0] == HangUp("reset"):
+    if reply.reset_first:
         await hang_up(request, "reset")
         return response
+    if reply.length is not None:
+        response.content_length = reply.length
     await response.prepare(request)
     for step in reply.steps:
-        match step:
-            case Send(data, tokens):
-                await _write(response, data, split=reply.split)
-                if tokens and not reply.delivered:
-                    reply.first_s = loop.time() - began
-                reply.delivered += tokens
-            case Wait():
-                await _wait(response, step)
-            case Repeat(data, every_s):
-                await _repeat(response, data, every_s=every_s)
-            case HangUp("clean"):
+        if isinstance(step, HangUp):
+            if step.how == "clean":
                 break
-            case HangUp(how):
-                await hang_up(request, how)
-                return response
+            await hang_up(request, step.how)
+            return response
+        await _perform(response, step, reply=reply, began=began)
     else:
         reply.ended = "complete"
     await response.write_eof()
     return response
+
+
+async def _perform(
+    response: web.StreamResponse, step: Send | Wait | Repeat | Jump, *, reply: Reply, began: float
+) -> None:
+    match step:
+        case Send(data, tokens):
+            await _write(response, data, split=reply.split)
+            if tokens and not reply.delivered:
+                reply.first_s = asyncio.get_running_loop().time() - began
+            reply.delivered += tokens
+        case Wait():
+            await _wait(response, step)
+        case Jump(seconds):
+            if reply.advance is not None:
+                reply.advance(seconds)
+        case Repeat(data, every_s):
+            await _repeat(response, data, every_s=every_s)
 
 
 async def hang_up(request: web.Request, how: str) -> None:

@@ -36,6 +36,7 @@ class Circumstances:
     max_tokens: int
     free_per_minute: int
     free_daily_limit: int
+    prompt: str = ""
 
 
 @dataclass(slots=True)
@@ -72,6 +73,15 @@ class Script:
             return bearing[0] if bearing else 0
         return bearing[min(left, len(bearing)) - 1] + 1
 
+    def place(self, fault: Fault) -> int:
+        """The index that the fault's ``at``, or else its ``after``, names."""
+        if fault.at is None:
+            return self.position(fault.after)
+        if fault.at in ("head", "start"):
+            return 0
+        ends = [i for i, step in enumerate(self.steps) if isinstance(step, Send)]
+        return ends[-1 if fault.at == "done" else -2] if len(ends) > 1 else 0
+
 
 def error_of(fault: Fault) -> dict[str, Any]:
     """The ``error`` object of a failure inside a 200, with its error_type."""
@@ -82,6 +92,8 @@ def error_of(fault: Fault) -> dict[str, Any]:
         metadata = {"error_type": kind.get(code, "server")}
     body = refusals.error_body(code, fault.message or "Provider disconnected", metadata=metadata)
     error: dict[str, Any] = body["error"]
+    if fault.code is not None:
+        error["code"] = None if fault.code == "null" else fault.code
     return error
 
 
@@ -107,7 +119,8 @@ def _status(fault: Fault, around: Circumstances) -> Refusal:
     metadata = fault.metadata
     if metadata is None and fault.message is None and (status == 429 or status > 500):  # noqa: PLR2004
         metadata = refusals.provider_metadata(status, around.model_id, provider=around.provider)
-    return refusals.refuse(status, fault.message, metadata=metadata, headers=headers)
+    refusal = refusals.refuse(status, fault.message, metadata=metadata, headers=headers)
+    return refusal if fault.code is None else refusals.with_code(refusal, fault.code)
 
 
 def _html(fault: Fault, _: Circumstances) -> Refusal:
@@ -125,6 +138,8 @@ def _error_in_200(fault: Fault, around: Circumstances) -> Refusal:
     if metadata is None:
         metadata = refusals.provider_metadata(code, around.model_id, provider=around.provider)
     body = refusals.error_body(code, fault.message, metadata=metadata)
+    if fault.code is not None:
+        body["error"]["code"] = None if fault.code == "null" else fault.code
     return Refusal(200, encode(body | {"user_id": refusals.USER_ID}))
 
 

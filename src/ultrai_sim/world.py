@@ -122,6 +122,7 @@ class World:
     received: int = field(init=False, default=0)
     epoch: int = field(init=False, default=-1)
     asked: Counter[str] = field(init=False, repr=False)
+    began: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Start with nothing seen."""
@@ -149,10 +150,11 @@ class World:
         if isinstance(listing, str):
             listing = load_catalogue(listing)
         self.listing = listing.with_models(self.models) if self.models else listing
-        self.book = FaultBook(self.faults)
+        self.book = FaultBook(self.faults, seed=self.seed)
         if not isinstance(self.clock, WorldClock):
             self.clock = WorldClock(self.clock)
         self.clock.ahead_s = 0.0
+        self.began = self.clock()
         self.money = Account(self.account, self._fresh_keys(self.clock()))
         self.requests = deque(maxlen=MOST_REQUESTS_KEPT)
         self.generations = {}
@@ -182,7 +184,7 @@ class World:
 
     def set_faults(self, faults: Iterable[Fault]) -> None:
         """These faults and no others from now on; attempts are counted anew."""
-        self.book = FaultBook(faults)
+        self.book = FaultBook(faults, seed=self.seed)
 
     def chats(self, model_id: str | None = None) -> list[SeenRequest]:
         """The chat requests seen, for one model or for all, oldest first."""

@@ -12,6 +12,9 @@ from ultrai_sim.faults import KINDS
 STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 524, 529)
 # These end every run that meets them on an upstream: rarely, or nothing else would be seen.
 STOPPING = frozenset({401, 402})
+STOPPING_KINDS = frozenset(
+    {"credits_402", "key_limit_402", "key_limit_403", "budget_403", "echo_key"}
+)
 
 # What an option may be. Sizes and paces are such that a world stays cheap, not that it is kind.
 _OPTIONS: Mapping[str, Callable[[Random], Any]] = {
@@ -29,6 +32,10 @@ _OPTIONS: Mapping[str, Callable[[Random], Any]] = {
     "dialect": lambda source: source.choice(("2025", "2026")),
     "size": lambda source: source.choice((1, 5, 3000)),
     "tokens": lambda source: source.choice((1, 70, 150)),
+    "at": lambda source: source.choice(("head", "start", "usage", "done")),
+    "code": lambda source: source.choice((13, "502", "null", "overloaded")),
+    "text": lambda source: source.choice(("", "no", "<html>no</html>", '{"error": "no"}', "{")),
+    "content_type": lambda source: source.choice(("text/plain", "application/json", "text/html")),
 }
 # Without these a fault of the kind would cost more time than it tells, or always be the same.
 _NEEDED = {
@@ -37,6 +44,9 @@ _NEEDED = {
     "huge_line": ("size",),
     "comments_only": ("every_s",),
     "gzip_bomb": ("size",),
+    "drip": ("size", "every_s"),
+    "comments_flood": ("size",),
+    "body": ("text",),
 }
 
 
@@ -44,7 +54,9 @@ def draw_faults(source: Random, ids: list[str]) -> tuple[Fault, ...]:
     """Some faults; in one world in six none."""
     if source.random() < 1 / 6:
         return ()
-    kinds = source.sample(sorted(KINDS), source.randint(1, 6))
+    stops = source.random() < 0.1
+    candidates = [kind for kind in sorted(KINDS) if stops or kind not in STOPPING_KINDS]
+    kinds = source.sample(candidates, source.randint(1, 6))
     return tuple(draw_fault(source, kind, ids) for kind in kinds)
 
 
@@ -61,4 +73,10 @@ def draw_fault(source: Random, kind: str, ids: list[str]) -> Fault:
         options.pop("status", None)
     attempts = source.choice((None, (1,), (1, 2), (2,), (1, 2, 3, 4)))
     model = "*" if source.random() < 0.3 else source.choice(ids)
+    if source.random() < 0.15:
+        options["probability"] = source.choice((0.2, 0.5, 0.8))
+    if source.random() < 0.15:
+        options |= {"on_s": source.choice((1, 20)), "off_s": source.choice((1, 60))}
+    if source.random() < 0.1:
+        options["times"] = source.choice((1, 3))
     return Fault(kind=kind, model=model, attempts=attempts, **options)

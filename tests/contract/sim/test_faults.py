@@ -296,6 +296,7 @@ def test_faults_can_be_set_while_it_runs():
             "kind": "status",
             "model": "*",
             "provider": "*",
+            "key": "*",
             "attempts": [1],
             "status": 503,
         }
@@ -310,12 +311,22 @@ def test_faults_can_be_set_while_it_runs():
     [
         ({"kind": "stall_midtext"}, "nearest valid kind: 'stall_mid_text'"),
         ({"kind": "status", "modle": "x"}, "nearest valid key: 'model'"),
-        ({"kind": "cut", "status": 500}, "has no option 'status'; it has after, how"),
-        ({"kind": "cut", "how": "rudely"}, "'clean' or 'incomplete'"),
+        ({"kind": "cut", "status": 500}, "has no option 'status'; it has after, at, how"),
+        ({"kind": "cut", "how": "rudely"}, "'clean', 'incomplete'"),
         ({"status": 500}, "'kind' is missing"),
         ({"kind": "cut", "after": "two"}, "'after' must be a whole number, not 'two'"),
         ({"kind": "stall_mid_text", "comments": 1}, "'comments' must be true or false, not 1"),
         ({"kind": "status", "attempts": "all"}, "'attempts' must be a number or a list"),
+        ({"kind": "status", "attempts": []}, "'attempts' must be whole numbers from 1, at least"),
+        ({"kind": "status", "attempts": ["one"]}, "'attempts' must be whole numbers from 1"),
+        ({"kind": "status", "attempts": 0}, "'attempts' must be whole numbers from 1"),
+        ({"kind": "status", "status": 7}, "'status' lies between 100 and 599, not 7"),
+        ({"kind": "stall_mid_text", "seconds": -1}, "'seconds' must be a number of seconds, 0"),
+        ({"kind": "slow", "head_s": float("nan")}, "'head_s' must be a number of seconds, 0"),
+        ({"kind": "cut", "probability": 1.5}, "'probability' lies between 0 and 1"),
+        ({"kind": "cut", "times": 0}, "'times' must be 1 or more"),
+        ({"kind": "cut", "off_s": 3}, "'off_s' needs 'on_s'"),
+        ({"kind": "cut", "at": "lunch"}, "'at' is one of 'head', 'start', 'usage', 'done'"),
     ],
 )
 def test_a_wrong_fault_is_named_with_the_nearest_right_one(row, text):
