@@ -47,8 +47,9 @@ simulate: venv ## one simulated world, told event by event: make simulate SEED=7
 soak: venv ## thousands of simulated worlds, and what they covered: make soak N=10000
 	@$(IN)/python -m tests.simulation.soak --worlds $(N)
 
-matrix: venv ## write docs/fault-matrix.md: what you see of every fault
+matrix: venv ## write docs/fault-matrix.md and docs/scenarios.md: what you see of every fault
 	@$(IN)/python -m tests.simulation.matrix --write
+	@$(IN)/python -m tests.simulation.gallery --write
 
 mutants: venv ## break the engine on purpose and see that the tests notice
 	@$(IN)/python scripts/mutation_check.py $(ARGS)

@@ -6,24 +6,35 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
+from ultrai_sim.board import Board
 from ultrai_sim.catalogue import BUILT_IN, CatalogueError, load_catalogue
-from ultrai_sim.scenario import ScenarioError, load_scenario
+from ultrai_sim.checking import describe
+from ultrai_sim.scenario import ScenarioError, gallery, load_scenario
 from ultrai_sim.serving import serve
 from ultrai_sim.world import SeenRequest, World
 
 USAGE_ERROR = 2
+REDRAW_S = 0.5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. Bad input is one line on standard error."""
     options = _parse(argv)
+    if str(options.scenario) == "list":
+        _say("".join(f"{name:20s}  {what}\n" for name, what in gallery().items()))
+        return 0
     try:
+        if options.check is not None:
+            _say(f"{options.check} is good: {describe(load_scenario(options.check))}\n")
+            return 0
         world = _world(options)
         asyncio.run(_serve(world, options))
     except (ScenarioError, CatalogueError) as error:
@@ -37,25 +48,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _OneLine(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(USAGE_ERROR, f"ultrai sim: {message}; see 'ultrai sim --help'\n")
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            message = f"expected a whole number from {least} to {most}, not {text!r}"
+            raise argparse.ArgumentTypeError(message)
+        return int(text)
+
+    return read
+
+
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="ultrai sim", description="A simulator of OpenRouter's HTTP interface."
+    parser = _OneLine(
+        prog="ultrai sim",
+        description="A simulator of OpenRouter's HTTP interface.",
+        epilog=f"Scenarios that come along: {', '.join(gallery())}.",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8585, help="port to listen on, 0 for any")
-    parser.add_argument("--seed", type=int, default=None, help="makes all answers repeatable")
-    parser.add_argument("--scenario", type=Path, metavar="FILE", help="TOML: models, faults, ...")
-    parser.add_argument(
-        "--catalogue", metavar="NAME|FILE", help=f"{' or '.join(BUILT_IN)}, or a TOML file"
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=_whole(0, 65_535), default=8585, help="port to listen on, 0 for any")
+    add("--seed", type=_whole(0, 2**63), default=None, help="makes all answers repeatable")
+    add(
+        "--scenario",
+        type=Path,
+        metavar="NAME|FILE",
+        help="one that comes along, or a TOML file; 'list' lists them",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON line per request")
+    add("--check", type=Path, metavar="NAME|FILE", help="say whether a scenario is good, and end")
+    add("--catalogue", metavar="NAME|FILE", help=f"{' or '.join(BUILT_IN)}, or a TOML file")
+    add("--json", action="store_true", help="one JSON line per request")
     return parser.parse_args(argv)
 
 
 def _world(options: argparse.Namespace) -> World:
     world = load_scenario(options.scenario) if options.scenario else World()
     if options.seed is not None:
-        world = _fresh(world, seed=options.seed)
+        world = replace(world, seed=options.seed)  # keys made from the seed are made anew
     if options.catalogue is None:
         return world
     if options.catalogue in BUILT_IN:
@@ -63,17 +99,13 @@ def _world(options: argparse.Namespace) -> World:
     else:
         try:
             text = Path(options.catalogue).read_text("utf-8")
-        except OSError as error:
-            message = f"{options.catalogue}: cannot be read: {error.strerror}"
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8"
+            message = f"{options.catalogue}: cannot be read: {reason}"
             raise CatalogueError(message) from None
         world.catalogue = load_catalogue(options.catalogue, text=text)
     world.reset()
     return world
-
-
-def _fresh(world: World, *, seed: int) -> World:
-    """The same configuration with another seed; keys made from the seed are made anew."""
-    return replace(world, seed=seed)
 
 
 async def _serve(world: World, options: argparse.Namespace) -> None:
@@ -88,7 +120,28 @@ async def _serve(world: World, options: argparse.Namespace) -> None:
         )
         if options.json:
             world.observers.append(_say_request)
-        await stop.wait()
+            await stop.wait()
+            return
+        board = Board(world, simulator.base_url)
+        world.observers.append(board.observe)
+        if sys.stdout.isatty():
+            await _show(board, stop)
+        else:
+            await stop.wait()
+        sys.stderr.write(f"{board.summary()}\n")
+
+
+async def _show(board: Board, stop: asyncio.Event) -> None:
+    """Draw the board twice a second until it is to stop; what it drew is wiped at the end."""
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.live import Live  # noqa: PLC0415
+
+    console = Console()
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while not stop.is_set():
+            live.update(board.render(), refresh=True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), REDRAW_S)
 
 
 def _say_request(seen: SeenRequest) -> None:

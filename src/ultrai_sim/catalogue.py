@@ -16,6 +16,16 @@ from importlib import resources
 from typing import Any
 
 from ultrai_sim.providers import PROVIDERS
+from ultrai_sim.reading import (
+    Check,
+    a_table,
+    a_text,
+    positive,
+    some_texts,
+    texts,
+    true_or_false,
+    whole,
+)
 from ultrai_sim.tokens import family_of
 
 BUILT_IN = ("today", "report-2025")
@@ -91,25 +101,27 @@ class Model:
 
 
 MODEL_KEYS = tuple(spec.name for spec in fields(Model))
+MODEL_CHECKS: Mapping[str, Check] = {
+    **dict.fromkeys(("id", "name", "canonical", "answers_as", "tokenizer"), a_text),
+    **dict.fromkeys(("hugging_face_id", "knowledge_cutoff", "expiration_date", "alias_of"), a_text),
+    **dict.fromkeys(("inputs", "providers"), some_texts),
+    **dict.fromkeys(("context_length", "max_completion_tokens"), positive),
+    **dict.fromkeys(("moderated", "retired"), true_or_false),
+    "created": whole,
+    "reasoning": a_table,
+    "pricing": lambda _: None,  # has a check of its own
+    "parameters": lambda value: None if isinstance(value, str) else texts(value),
+}
 
 
 def read_model(row: Mapping[str, Any], presets: Mapping[str, Iterable[str]]) -> Model:
-    """A `Model` from one ``[[models]]`` table; `CatalogueError` on an unknown key or no id."""
-    label = row.get("id", "a model without id")
-    for key in row:
-        if key not in MODEL_KEYS:
-            near = get_close_matches(key, MODEL_KEYS, 1, 0.0)[0]
-            message = f"models: {label}: unknown key {key!r}; nearest valid key: {near!r}"
-            raise CatalogueError(message)
-    if not isinstance(row.get("id"), str) or "/" not in row["id"]:
-        message = f"models: {label}: 'id' must be a text like 'maker/model'"
-        raise CatalogueError(message)
-    _check_pricing(label, row.get("pricing", {}))
+    """A `Model` from one ``[[models]]`` table; `CatalogueError` where it is wrong."""
+    _check_row(row)
     values = dict(row)
     parameters = values.get("parameters", ())
     if isinstance(parameters, str):
         if parameters not in presets:
-            message = f"models: {label}: no parameter list is called {parameters!r}"
+            message = f"models: {row['id']}: no parameter list is called {parameters!r}"
             raise CatalogueError(message)
         parameters = presets[parameters]
     if parameters:
@@ -117,10 +129,26 @@ def read_model(row: Mapping[str, Any], presets: Mapping[str, Iterable[str]]) -> 
     for key in ("inputs", "providers"):
         if key in values:
             values[key] = tuple(values[key])
-    values.setdefault("name", values["id"])
-    values.setdefault("canonical", values["id"])
-    values.setdefault("answers_as", values["id"])
+    for key in ("name", "canonical", "answers_as"):
+        values.setdefault(key, values["id"])
     return Model(**values)
+
+
+def _check_row(row: Mapping[str, Any]) -> None:
+    label = row.get("id", "a model without id")
+    for key, value in row.items():
+        if key not in MODEL_KEYS:
+            near = get_close_matches(key, MODEL_KEYS, 1, 0.0)[0]
+            message = f"models: {label}: unknown key {key!r}; nearest valid key: {near!r}"
+            raise CatalogueError(message)
+        problem = MODEL_CHECKS[key](value)
+        if problem is not None:
+            message = f"models: {label}: {key}: {problem}"
+            raise CatalogueError(message)
+    if "/" not in row.get("id", ""):
+        message = f"models: {label}: 'id' must be a text like 'maker/model'"
+        raise CatalogueError(message)
+    _check_pricing(label, row.get("pricing", {}))
 
 
 def _check_pricing(label: str, pricing: Any) -> None:

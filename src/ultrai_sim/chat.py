@@ -56,7 +56,7 @@ async def _try(request: web.Request, world: World, *, order: Order) -> web.Strea
     seen.faults = tuple(fault.kind for fault in faults)
     if faults:
         await refuse_if_due(world, order, faults=faults)
-    elif world.latency.is_zero:
+    elif world.latency.is_zero and not world.paces:
         return _at_once(world, order, seen=seen)
     return await perform(request, world, order=order, faults=faults)
 

@@ -31,6 +31,7 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     world = request.app[WORLD]
     world.received += 1
+    world.coming.apply(world)
     seen = SeenRequest(
         n=world.received,
         method=request.method,

@@ -316,6 +316,11 @@ class FaultBook:
         self.struck: Counter[int] = Counter()
         self._seed = seed
 
+    def replace(self, faults: Iterable[Fault]) -> None:
+        """These faults from now on; attempts go on being counted."""
+        self.faults = list(faults)
+        self.struck.clear()
+
     def count(self, model_id: str) -> int:
         """Count one request for a model; its number, from 1."""
         self.attempts[model_id] += 1

@@ -105,7 +105,7 @@ def _draft(world: World, order: Order, *, answer: Answer) -> Draft:
     return Draft(
         answer=answer,
         style=style_of(world, order),
-        latency=world.latency,
+        latency=world.latency_of(order.asked.id, f"{order.attempt} {order.asked.id}"),
         max_tokens=order.ceiling,
         stream=order.stream,
     )

@@ -1,4 +1,4 @@
-"""Scenarios: a world written down in TOML.
+"""Scenarios: a world written down in TOML, or one of the gallery by its name.
 
 ```toml
 seed = 7
@@ -9,14 +9,17 @@ tokens_per_frame = 1
 generation_lag_s = 0.5
 [latency]                        # seconds; comment_every_s too
 head_s = 0.1
-first_token_s = 0.4
+first_token_s = { p50 = 0.4, p95 = 2.0 }
 per_token_s = 0.01
-[account]                        # free_per_minute too
+[[latencies]]                    # the same for some models
+model = "openai/*"
+first_token_s = 1.5
+[account]                        # see account.AccountTerms
 credits_usd = "5"
 free_daily_limit = 50
 [says]                           # fixed texts
 "openai/gpt-4o" = "Forty-two."
-[[keys]]                         # limit_reset, disabled too
+[[keys]]                         # see keys.KeyTerms
 key = "sk-or-v1-…"
 limit_usd = "1"
 [[models]]                       # a model's keys: see catalogue.Model
@@ -28,133 +31,278 @@ model = "openai/gpt-4o"
 attempts = [1, 2]
 status = 429
 retry_after = 1
+[[changes]]                      # see changes.Change
+at_s = 60
+model = "acme/one"
+pricing = { completion = "0.00001" }
 ```
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ultrai_sim.account import AccountTerms
-from ultrai_sim.catalogue import BUILT_IN, read_model
-from ultrai_sim.faults import FaultError, read_fault
-from ultrai_sim.keys import KeyTerms
+from ultrai_sim.catalogue import BUILT_IN, CatalogueError, Model, read_model
+from ultrai_sim.changes import Change
+from ultrai_sim.faults import Fault, FaultError, read_fault
+from ultrai_sim.keys import KINDS, KeyTerms
+from ultrai_sim.pace import SPREAD_KEYS, Pace, Spread
+from ultrai_sim.reading import (
+    Check,
+    Where,
+    WrongValue,
+    a_table,
+    a_text,
+    line_of,
+    money,
+    nearest,
+    one_of,
+    positive,
+    read_table,
+    seconds,
+    texts,
+    true_or_false,
+    whole,
+)
 from ultrai_sim.schedule import Latency
+from ultrai_sim.windows import INTERVALS
 from ultrai_sim.world import World
 
-Terms = TypeVar("Terms", Latency, AccountTerms, KeyTerms)
-
-NUMBERS = ("seed", "comments", "tokens_per_frame", "generation_lag_s")
-CHOICES: Mapping[str, tuple[str, ...]] = {"catalogue": BUILT_IN, "usage_dialect": ("a", "b", "c")}
+TOP: Mapping[str, Check] = {
+    "seed": whole,
+    "comments": whole,
+    "tokens_per_frame": positive,
+    "generation_lag_s": seconds,
+    "catalogue": one_of(*BUILT_IN),
+    "usage_dialect": one_of("a", "b", "c"),
+}
 TABLES: Mapping[str, type] = {
     "latency": dict,
+    "latencies": list,
     "account": dict,
     "says": dict,
     "keys": list,
     "models": list,
     "faults": list,
+    "changes": list,
 }
-TOP_KEYS = (*NUMBERS, *CHOICES, *TABLES)
-MONEY = ("credits_usd", "limit_usd")
+LATENCY: Mapping[str, Check] = dict.fromkeys((*SPREAD_KEYS, "comment_every_s"), seconds)
+ACCOUNT: Mapping[str, Check] = {
+    "credits_usd": money,
+    "free_per_minute": whole,
+    "free_daily_limit": whole,
+    "free_counter_lag_s": seconds,
+    "key_limit_status": one_of(402, 403),
+    "budget_usd": money,
+    "budget_interval": one_of(*INTERVALS),
+    "byok": texts,
+    "byok_fee": money,
+    "byok_allowance_usd": money,
+    "management_credits": true_or_false,
+}
+KEYS: Mapping[str, Check] = {
+    "key": a_text,
+    "limit_usd": money,
+    "limit_reset": one_of(*INTERVALS),
+    "disabled": true_or_false,
+    "name": a_text,
+    "kind": one_of(*KINDS),
+    "expires_at": a_text,
+    "include_byok_in_limit": true_or_false,
+}
+CHANGES: Mapping[str, Check] = {
+    "at_s": seconds,
+    "requests": whole,
+    "model": a_text,
+    "pricing": a_table,
+    "retired": true_or_false,
+    "add": a_table,
+    "credits_usd": money,
+    "faults": lambda value: None if isinstance(value, list) else f"expected a list, not {value!r}",
+}
+_TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be used; the text names file, key and nearest valid key."""
+    """A scenario that cannot be used; the text names file, line, key and nearest valid key."""
+
+
+def gallery() -> dict[str, str]:
+    """The scenarios that come along: name -> what it does, from its first line."""
+    shelf = resources.files("ultrai_sim") / "scenarios"
+    found = {}
+    for file in sorted(shelf.iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".toml"):
+            first = file.read_text("utf-8").partition("\n")[0]
+            found[file.name.removesuffix(".toml")] = first.lstrip("# ")
+    return found
 
 
 def load_scenario(path: Path) -> World:
-    """The world that a scenario file describes; `ScenarioError` where it is wrong or unreadable."""
+    """The world of a scenario file, or of one of the gallery by name; else `ScenarioError`."""
+    name = str(path)
     try:
-        text = path.read_text("utf-8")
+        if not path.exists() and name in gallery():
+            text = (resources.files("ultrai_sim") / "scenarios" / f"{name}.toml").read_text("utf-8")
+        else:
+            text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         message = f"{path}: cannot be read: {reason}"
+        if path.parent == Path() and not path.suffix:
+            message += f"; the gallery has {', '.join(gallery())}"
         raise ScenarioError(message) from None
     try:
         return read_scenario(tomllib.loads(text))
-    except (ValueError, TypeError) as error:
-        message = f"{path}: {error}"
+    except WrongValue as error:
+        line = line_of(text, error.where)
+        place = path if line is None else f"{path}:{line}"
+        message = f"{place}: {error}"
+        raise ScenarioError(message) from None
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_PLACE.search(str(error))
+        row = found[1] if found and found[1] else len(text.splitlines())
+        message = f"{path}:{row}: not TOML: {_TOML_PLACE.sub('', str(error)).strip()}"
         raise ScenarioError(message) from None
 
 
 def read_scenario(document: Mapping[str, Any]) -> World:
-    """The world of a parsed scenario."""
+    """The world of a parsed scenario; `WrongValue` where it is wrong."""
     for key, value in document.items():
         _check_top(key, value)
-    given = {key: document[key] for key in (*NUMBERS, *CHOICES) if key in document}
-    world = World(**given)
-    world.latency = _read_terms("latency", document.get("latency", {}), kind=Latency)
-    world.account = _read_terms("account", document.get("account", {}), kind=AccountTerms)
-    world.says = document.get("says", {})
-    keys = [_read_terms("keys", row, kind=KeyTerms) for row in document.get("keys", [])]
-    world.keys = keys or world.keys
-    world.models = [read_model(row, {}) for row in document.get("models", [])]
-    faults = []
-    for number, row in enumerate(document.get("faults", []), 1):
-        try:
-            faults.append(read_fault(row))
-        except FaultError as error:
-            message = f"faults[{number}]: {error}"
-            raise ScenarioError(message) from None
-    world.faults = faults
-    world.reset()
-    return world
+    latency, paces = _read_latencies(document)
+    return World(
+        **{key: document[key] for key in TOP if key in document},
+        latency=latency,
+        paces=paces,
+        account=read_table(
+            AccountTerms, document.get("account", {}), checks=ACCOUNT, where=Where("account")
+        ),
+        says=_read_says(document.get("says", {})),
+        keys=[
+            read_table(KeyTerms, row, checks=KEYS, where=Where("keys", index))
+            for index, row in enumerate(document.get("keys", []))
+        ],
+        models=[
+            _read_model(row, Where("models", index))
+            for index, row in enumerate(document.get("models", []))
+        ],
+        faults=[
+            _read_fault(row, Where("faults", index))
+            for index, row in enumerate(document.get("faults", []))
+        ],
+        changes=[
+            _read_change(row, Where("changes", index))
+            for index, row in enumerate(document.get("changes", []))
+        ],
+    )
 
 
 def _check_top(key: str, value: Any) -> None:
-    if key not in TOP_KEYS:
-        message = f"unknown key {key!r}; nearest valid key: {_nearest(key, TOP_KEYS)!r}"
-        raise ScenarioError(message)
-    if key in CHOICES and value not in CHOICES[key]:
-        message = f"{key}: {value!r} is not one of {', '.join(CHOICES[key])}"
-        raise ScenarioError(message)
-    if key in NUMBERS and not _is_count(value, whole=key != "generation_lag_s"):
-        message = f"{key}: {value!r} is not a number of the right kind, 0 or more"
-        raise ScenarioError(message)
-    if key in TABLES and not isinstance(value, TABLES[key]):
+    valid = (*TOP, *TABLES)
+    if key not in valid:
+        message = f"unknown key {key!r}; nearest valid key: {nearest(key, valid)!r}"
+        raise WrongValue(Where(key=key), message)
+    if key in TOP:
+        problem = TOP[key](value)
+        if problem is not None:
+            raise WrongValue(Where(key=key), problem)
+    elif not isinstance(value, TABLES[key]):
         form = f"[{key}]" if TABLES[key] is dict else f"[[{key}]]"
-        message = f"{key}: expected a {form} table"
-        raise ScenarioError(message)
+        raise WrongValue(Where(key=key), f"expected a {form} table")
 
 
-def _is_count(value: object, *, whole: bool) -> bool:
-    kinds = int if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and value >= 0
+def _read_latencies(document: Mapping[str, Any]) -> tuple[Latency, tuple[Pace, ...]]:
+    common = _read_pace(document.get("latency", {}), Where("latency"))
+    others = [
+        _read_pace(row, Where("latencies", index))
+        for index, row in enumerate(document.get("latencies", []))
+    ]
+    if not others and not common.spreads:
+        return common.base, ()
+    return common.base, (common, *others)
 
 
-def _read_terms(table: str, row: Mapping[str, Any], *, kind: type[Terms]) -> Terms:
-    valid = [spec.name for spec in fields(kind)]
+def _read_pace(row: Any, where: Where) -> Pace:
+    problem = a_table(row)
+    if problem is not None:
+        raise WrongValue(where, problem)
+    rest = dict(row)
+    model = rest.pop("model", "*") if where.table == "latencies" else "*"
+    problem = a_text(model)
+    if problem is not None:
+        raise WrongValue(Where(where.table, where.index, "model"), problem)
+    spreads = {
+        key: _read_spread(rest.pop(key), Where(where.table, where.index, key))
+        for key in SPREAD_KEYS
+        if isinstance(rest.get(key), Mapping)
+    }
+    return Pace(model, read_table(Latency, rest, checks=LATENCY, where=where), spreads)
+
+
+def _read_spread(row: Mapping[str, Any], where: Where) -> Spread:
+    try:
+        return read_table(Spread, row, checks={"p50": seconds, "p95": seconds}, where=Where())
+    except WrongValue as error:  # it stands on the line of its own key
+        raise WrongValue(where, str(error)) from None
+
+
+def _read_says(table: Mapping[str, Any]) -> Mapping[str, str]:
+    for key, value in table.items():
+        problem = a_text(value)
+        if problem is not None:
+            raise WrongValue(Where("says", None, key), problem)
+    return table
+
+
+def _read_model(row: Any, where: Where) -> Model:
+    problem = a_table(row)
+    if problem is not None:
+        raise WrongValue(where, problem)
+    try:
+        return read_model(row, {})
+    except CatalogueError as error:
+        raise WrongValue(_place_of(error, row, where=where), str(error)) from None
+
+
+def _read_fault(row: Any, where: Where) -> Fault:
+    problem = a_table(row)
+    if problem is not None:
+        raise WrongValue(where, problem)
+    try:
+        return read_fault(row)
+    except FaultError as error:
+        raise WrongValue(_place_of(error, row, where=where), str(error)) from None
+
+
+def _place_of(error: ValueError, row: Mapping[str, Any], *, where: Where) -> Where:
+    """The key that the complaint names, where it names one."""
+    named = next((key for key in row if f"{key!r}" in str(error)), None)
+    if named is None:
+        named = next((key for key in row if f": {key}" in str(error)), None)
+    if named is None and str(error).startswith("no fault is called"):
+        named = "kind"
+    return Where(where.table, where.index, named)
+
+
+def _read_change(row: Any, where: Where) -> Change:
+    problem = a_table(row)
+    if problem is not None:
+        raise WrongValue(where, problem)
     values = dict(row)
-    for key, value in row.items():
-        if key not in valid:
-            near = _nearest(key, valid)
-            message = f"{table}: unknown key {key!r}; nearest valid key: {near!r}"
-            raise ScenarioError(message)
-        if key in MONEY:
-            values[key] = _money(f"{table}.{key}", value)
-        elif kind is Latency and not isinstance(value, int | float):
-            message = f"{table}.{key}: {value!r} is not a number of seconds"
-            raise ScenarioError(message)
-    try:
-        return kind(**values)
-    except TypeError:
-        message = f"{table}: 'key' is missing"
-        raise ScenarioError(message) from None
-
-
-def _money(key: str, value: Any) -> str:
-    try:
-        return str(Decimal(str(value)))
-    except InvalidOperation:
-        message = f"{key}: {value!r} is not an amount in USD"
-        raise ScenarioError(message) from None
-
-
-def _nearest(key: str, valid: Sequence[str]) -> str:
-    return get_close_matches(key, valid, 1, 0.0)[0]
+    if isinstance(values.get("add"), Mapping):
+        values["add"] = _read_model(values["add"], where)
+    if isinstance(values.get("faults"), list):
+        values["faults"] = [_read_fault(fault, where) for fault in values["faults"]]
+    checks = {**CHANGES, "add": lambda _: None}
+    if "add" in row:
+        problem = a_table(row["add"])
+        if problem is not None:
+            raise WrongValue(Where(where.table, where.index, "add"), problem)
+    return read_table(Change, values, checks=checks, where=where)

@@ -18,11 +18,13 @@ from aiohttp import web
 from ultrai_sim.account import Account, AccountTerms
 from ultrai_sim.bill import BillLine
 from ultrai_sim.catalogue import Catalogue, Model, load_catalogue
+from ultrai_sim.changes import Change, Changes
 from ultrai_sim.charges import Charge
 from ultrai_sim.clock import Clock, WorldClock, iso, wall_clock
 from ultrai_sim.faults import Fault, FaultBook
 from ultrai_sim.generations import Generation
 from ultrai_sim.keys import KINDS, Key, KeyTerms
+from ultrai_sim.pace import Pace, pace_of
 from ultrai_sim.prompt_cache import PromptCache
 from ultrai_sim.schedule import Latency
 from ultrai_sim.speech import Answer
@@ -91,6 +93,7 @@ class World:
 
     ``catalogue`` is a built-in one's name or a `Catalogue`; ``models`` are put into it. ``says``
     fixes the text of a model's answers. ``comments`` keep-alive comments open every stream.
+    ``paces`` are latencies that vary, or differ from model to model; ``changes`` happen later.
     ``generation_lag_s`` is how long `/generation` answers 404 after the end of a request.
     """
 
@@ -99,6 +102,8 @@ class World:
     models: Sequence[Model] = ()
     faults: Sequence[Fault] = ()
     latency: Latency = field(default_factory=Latency)
+    paces: tuple[Pace, ...] = ()
+    changes: Sequence[Change] = ()
     account: AccountTerms = field(default_factory=AccountTerms)
     keys: Sequence[KeyTerms] = ()
     says: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +128,7 @@ class World:
     epoch: int = field(init=False, default=-1)
     asked: Counter[str] = field(init=False, repr=False)
     began: float = field(init=False, repr=False)
+    coming: Changes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Start with nothing seen."""
@@ -156,6 +162,7 @@ class World:
         self.clock.ahead_s = 0.0
         self.began = self.clock()
         self.money = Account(self.account, self._fresh_keys(self.clock()))
+        self.coming = Changes(self.changes)
         self.requests = deque(maxlen=MOST_REQUESTS_KEPT)
         self.generations = {}
         self.rendered = {}
@@ -181,6 +188,13 @@ class World:
                 secret = blake2b(f"{name} {self.seed}".encode(), digest_size=32).hexdigest()
                 terms.append(KeyTerms(f"sk-or-v1-{secret}", kind=kind, name=f"The {kind} key"))
         return [Key.of(one, now=now) for one in terms]
+
+    def latency_of(self, model_id: str, drawn: str) -> Latency:
+        """How long one request takes; ``drawn`` is the request's own."""
+        if not self.paces:
+            return self.latency
+        pace = pace_of(self.paces, model_id)
+        return self.latency if pace is None else pace.latency(f"{self.seed} {drawn}".encode())
 
     def set_faults(self, faults: Iterable[Fault]) -> None:
         """These faults and no others from now on; attempts are counted anew."""

@@ -1,0 +1,179 @@
+"""Reading values of a scenario: what each may be, and where in the file a wrong one stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+Check = Callable[[Any], str | None]
+
+_HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"""^\s*(?P<key>"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*[.=]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a scenario: a table, which one of several (from 0), and a key in it."""
+
+    table: str = ""
+    index: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        """`faults[2].status`, counted from 1."""
+        number = "" if self.index is None else f"[{self.index + 1}]"
+        return ".".join(filter(None, (f"{self.table}{number}", self.key)))
+
+
+class WrongValue(ValueError):
+    """Something in a scenario is wrong; the text says what, ``where`` says where."""
+
+    def __init__(self, where: Where, message: str) -> None:
+        super().__init__(f"{where}: {message}" if str(where) else message)
+        self.where = where
+
+
+def line_of(text: str, where: Where) -> int | None:
+    """The number of the line that holds that place; None: not found.
+
+    A scanner of headers and keys, not a parser: what it takes for a header inside a text of several
+    lines can only make the number wrong.
+    """
+    table, seen, found = "", dict[str, int](), None
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _HEADER.match(line)
+        if header is not None:
+            table = header[1].strip()
+            seen[table] = seen.get(table, -1) + 1
+        base = table.partition(".")[0]
+        if not table and found is None and _key_of(line) == where.table:
+            found = number  # a table written as one value: `models = [1]`
+        if base != where.table or (where.index is not None and seen.get(base, 0) != where.index):
+            continue
+        if header is not None:
+            found = number if found is None else found
+            continue
+        if where.key is not None and _key_of(line) == where.key:
+            return number
+    return found
+
+
+def _key_of(line: str) -> str | None:
+    key = _KEY.match(line)
+    return None if key is None else key["key"].strip("\"'")
+
+
+def nearest(key: str, valid: Sequence[str]) -> str:
+    """The valid key that is spelt most like it."""
+    return get_close_matches(key, valid, 1, 0.0)[0]
+
+
+# --- what a value may be --------------------------------------------------------------------
+
+
+def a_text(value: Any) -> str | None:
+    """Any text."""
+    return None if isinstance(value, str) else f"expected a text, not {value!r}"
+
+
+def true_or_false(value: Any) -> str | None:
+    """A truth value."""
+    return None if isinstance(value, bool) else f"expected true or false, not {value!r}"
+
+
+def whole(value: Any) -> str | None:
+    """A whole number, 0 or more."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**15
+    return None if fits else f"expected a whole number, 0 or more, not {value!r}"
+
+
+def positive(value: Any) -> str | None:
+    """A whole number, 1 or more."""
+    return None if whole(value) is None and value else f"expected 1 or more, not {value!r}"
+
+
+def seconds(value: Any) -> str | None:
+    """A duration, finite and not negative."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    if fits and isfinite(value) and value >= 0:
+        return None
+    return f"expected a number of seconds, 0 or more, not {value!r}"
+
+
+def money(value: Any) -> str | None:
+    """An amount in USD, finite and not negative; text or number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return f"expected an amount in USD, not {value!r}"
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return f"{value!r} is not an amount in USD"
+    fits = amount.is_finite() and amount >= 0
+    return None if fits else f"expected an amount in USD, 0 or more, not {value!r}"
+
+
+def texts(value: Any) -> str | None:
+    """A list of texts."""
+    fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+    return None if fits else f"expected a list of texts, not {value!r}"
+
+
+def some_texts(value: Any) -> str | None:
+    """A list of texts, at least one."""
+    fits = texts(value) is None and len(value) > 0
+    return None if fits else f"expected a list of texts, at least one, not {value!r}"
+
+
+def a_table(value: Any) -> str | None:
+    """A table."""
+    return None if isinstance(value, Mapping) else f"expected a table, not {value!r}"
+
+
+def one_of(*valid: object) -> Check:
+    """One of these."""
+
+    def check(value: Any) -> str | None:
+        if any(value == each and type(value) is type(each) for each in valid):
+            return None
+        return f"{value!r} is not one of {', '.join(str(each) for each in valid)}"
+
+    return check
+
+
+def read_table(kind: type[Value], row: Any, *, checks: Mapping[str, Check], where: Where) -> Value:
+    """A dataclass from a table; every key is one of ``checks`` and passes it."""
+    problem = a_table(row)
+    if problem is not None:
+        raise WrongValue(where, problem)
+    for key, value in row.items():
+        place = Where(where.table, where.index, key)
+        if key not in checks:
+            message = f"unknown key {key!r}; nearest valid key: {nearest(key, list(checks))!r}"
+            raise WrongValue(place, message)
+        problem = checks[key](value)
+        if problem is not None:
+            raise WrongValue(place, problem)
+    for spec in fields(kind):  # type: ignore[arg-type]
+        if _is_required(spec) and spec.name not in row:
+            raise WrongValue(where, f"{spec.name!r} is missing")
+    values = {key: _as_field(value, is_money=checks[key] is money) for key, value in row.items()}
+    try:
+        return kind(**values)
+    except ValueError as error:  # what only the whole can tell
+        raise WrongValue(where, str(error)) from None
+
+
+def _is_required(spec: Field[Any]) -> bool:
+    return spec.default is MISSING and spec.default_factory is MISSING
+
+
+def _as_field(value: Any, *, is_money: bool) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return str(value) if is_money else value
