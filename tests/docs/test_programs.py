@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.docs.conftest import Runs
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-SCENARIO_KEYS = {"faults", "latency", "says", "models", "account"}
+SCENARIO_KEYS = {"seed", "latency", "faults", "models", "says", "keys", "account", "changes"}
 LAST_LINES = {
     "ask_a_cocktail.py": "cost: $",
     "batch.py": "What is 7 squared? ",
