@@ -29,6 +29,7 @@ venv: ## .venv with the package, all extras and the test tools; quick when nothi
 	@scripts/venv.sh dev
 
 test: venv ## every test
+	@scripts/clients.sh
 	@$(IN)/python -m pytest -n 2 $(ARGS)
 
 lint: venv ## ruff, its formatter, and the layers
@@ -64,5 +65,6 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	@PYTHON="$(PYTHON)" LOCKER="$(LOCKER)" scripts/lock.sh
 
 clean: ## remove .venv, caches and build output
+	@rm -rf tests/clients/js/node_modules
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

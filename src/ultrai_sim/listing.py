@@ -121,10 +121,17 @@ def _endpoint(model: Model, provider: str, *, measured: bool) -> dict[str, Any]:
         "uptime_last_5m": None,
         "uptime_last_1d": 99.25,
         "supports_implicit_caching": False,
+        "supports_tool_choice": _tool_choice(model),
+        "supports_voice_cloning": False,
         "latency_last_30m": _spread(first_ms, 1) if measured else None,
         "throughput_last_30m": _spread(pace, -1) if measured else None,
         "service_tier": None,
     }
+
+
+def _tool_choice(model: Model) -> dict[str, bool]:
+    """Which values of ``tool_choice`` the endpoint honours."""
+    return dict.fromkeys(("none", "auto", "required", "function"), "tools" in model.parameters)
 
 
 def _spread(middle: int, direction: int) -> dict[str, float]:
