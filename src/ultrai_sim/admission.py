@@ -1,7 +1,7 @@
 """From a request to an order: who asks, what for, and whether OpenRouter would take it.
 
 The checks run in the order that OpenRouter's answers suggest: credentials, JSON, messages, model,
-free tier; then the key's limit and the credits (`account`); then `route`. Each raises a
+free tier; then the key's limit and the credits (`account`); then `route_order`. Each raises a
 `Refusal`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,13 @@ from ultrai_sim.account import Account
 from ultrai_sim.catalogue import Model
 from ultrai_sim.charges import Prices, prices_at
 from ultrai_sim.credentials import inference_key
+from ultrai_sim.endpoints import Endpoint
+from ultrai_sim.generations import Try
 from ultrai_sim.intake import Intake, Search
 from ultrai_sim.keys import Key
 from ultrai_sim.prompt_cache import Prefix
-from ultrai_sim.providers import is_named
 from ultrai_sim.question import Question, read_question
+from ultrai_sim.routing import route
 from ultrai_sim.searching import searches_natively
 from ultrai_sim.thinking import Thinking, read_thinking
 from ultrai_sim.world import SEEN, World
@@ -34,30 +36,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 DEFAULT_MAX_TOKENS = 4096
-DATA_POLICY = (
-    "No endpoints found matching your data policy (Free model training). "
-    "Configure: https://openrouter.ai/settings/privacy"
-)
-PARAMETERS_CHECKED = frozenset(
-    {
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "min_p",
-        "presence_penalty",
-        "repetition_penalty",
-        "response_format",
-        "seed",
-        "stop",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_a",
-        "top_k",
-        "top_logprobs",
-        "top_p",
-    }
-)
+MOST_MODELS = 3
 
 
 @dataclass(slots=True)
@@ -66,7 +45,8 @@ class Order:
 
     ``likeness`` is the same for requests with the same body. ``prices`` are those of the moment at
     which it ``began``, ``fee`` the share of them that is left to pay where the account's own key
-    pays the provider.
+    pays the provider. ``tries`` are the endpoints that failed before, ``source_id`` the generation
+    whose answer is given again.
     """
 
     account: Account
@@ -86,6 +66,9 @@ class Order:
     generation_id: str
     began: float
     fee: Decimal | None = None
+    tries: list[Try] = field(default_factory=list)
+    source_id: str | None = None
+    cache_headers: dict[str, str] = field(default_factory=dict)
     prefixes: Sequence[Prefix] = ()
 
     @property
@@ -107,18 +90,36 @@ class Order:
         return min(self.max_tokens, own) if own else self.max_tokens
 
 
-async def take_order(request: web.Request, world: World) -> Order:
-    """Check a chat request from its header to the free tier; counts it as an attempt."""
-    seen = request[SEEN]
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A chat request whose key and JSON are good; ``models`` are those to be tried, in order."""
+
+    key: Key
+    authorization: str
+    raw: bytes
+    body: dict[str, Any]
+    messages: list[Any]
+    models: Sequence[str]
+
+
+async def read_letter(request: web.Request, world: World) -> Letter:
+    """Check a chat request from its header to its messages."""
     key = inference_key(request, world)
     raw = await request.read()
     body = read_body(raw)
-    seen.body = body
+    request[SEEN].body = body
     messages = body.get("messages") or _legacy(body)
     if not isinstance(messages, list) or not messages:
         raise refusals.refuse(400, 'Input required: specify "prompt" or "messages"')
+    authorization = request.headers["Authorization"]
+    return Letter(key, authorization, raw, body, messages, _models(body))
+
+
+def take_order(request: web.Request, world: World, *, letter: Letter, wanted: str) -> Order:
+    """Check one model of a request, to the free tier; counts it as an attempt."""
+    seen, body, raw = request[SEEN], letter.body, letter.raw
     began = world.clock()
-    asked = _find_model(body, world)
+    asked = _find_model(wanted, world)
     seen.model, seen.stream = asked.id, body.get("stream") is True
     seen.attempt = world.book.count(asked.id)
     if asked.is_free:
@@ -126,12 +127,12 @@ async def take_order(request: web.Request, world: World) -> Order:
     likeness = blake2b(raw, digest_size=16).digest()
     drawn = world.draw_id(asked.id, likeness)
     model = world.listing.concrete(asked, drawn[0])
-    question = read_question(body, messages, supported=model.parameters)
+    question = read_question(body, letter.messages, supported=model.parameters)
     intake = _intake(question, model)
     return Order(
         account=world.money,
-        key=key,
-        authorization=request.headers["Authorization"],
+        key=letter.key,
+        authorization=letter.authorization,
         asked=asked,
         model=model,
         provider=model.provider,
@@ -148,10 +149,19 @@ async def take_order(request: web.Request, world: World) -> Order:
     )
 
 
-def route(order: Order, body: Mapping[str, Any]) -> None:
-    """Check the model's window and choose the provider; 400 or 404 where there is no way."""
-    order.provider = _route(body, order.model)
+def route_order(order: Order, body: Mapping[str, Any]) -> list[Endpoint]:
+    """The endpoints that may serve, in their order; 400 or 404 where there is no way."""
+    endpoints = route(body, order.model, asked=str(body.get("model")))
+    take_endpoint(order, endpoints[0])
     _check_window(order)
+    return endpoints
+
+
+def take_endpoint(order: Order, endpoint: Endpoint) -> None:
+    """Let this endpoint serve, at its price."""
+    order.provider = endpoint.provider
+    if endpoint.pricing is not order.model.pricing:
+        order.prices = prices_at(endpoint.pricing, order.intake.tokens, now=order.began)
 
 
 def _intake(question: Question, model: Model) -> Intake:
@@ -182,13 +192,23 @@ def _legacy(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return [{"role": "user", "content": prompt}] if isinstance(prompt, str) and prompt else None
 
 
-def _find_model(body: Mapping[str, Any], world: World) -> Model:
-    wanted = body.get("model") or next(iter(body.get("models") or ()), "openrouter/auto")
-    model = world.listing.find(str(wanted))
+def _models(body: Mapping[str, Any]) -> list[str]:
+    """``model`` first, then ``models``; none named: the account's default."""
+    others = body.get("models")
+    if others is not None and not isinstance(others, list):
+        raise refusals.refuse(400, "models: Invalid input: expected array")
+    if len(others or ()) > MOST_MODELS:
+        raise refusals.refuse(400, f"'models' array must have {MOST_MODELS} items or fewer.")
+    named = [body.get("model"), *(others or ())]
+    return list(dict.fromkeys(str(name) for name in named if name)) or ["openrouter/auto"]
+
+
+def _find_model(wanted: str, world: World) -> Model:
+    model = world.listing.find(wanted)
     if model is None:
-        raise refusals.unknown_model(str(wanted))
+        raise refusals.unknown_model(wanted)
     if model.retired:
-        raise refusals.retired_model(str(wanted))
+        raise refusals.retired_model(wanted)
     if ":batch" in model.id:
         raise refusals.refuse(400, f"{wanted} is only available through the batch API")
     return model
@@ -208,60 +228,6 @@ def _check_window(order: Order) -> None:
     output = order.max_tokens or 0
     total = order.prompt_tokens + output
     if window is not None and total > window:
-        raise refusals.refuse(
-            400,
-            f"This endpoint's maximum context length is {window} tokens. However, you requested "
-            f"about {total} tokens ({order.prompt_tokens} of text input, {output} in the output). "
-            "Please reduce the length of either one, or use the context-compression plugin to "
-            "compress your prompt automatically.",
-            metadata={"error_type": "context_length_exceeded", "provider_name": order.provider},
+        raise refusals.too_long(
+            window, prompt=order.prompt_tokens, output=output, provider=order.provider
         )
-
-
-def _route(body: Mapping[str, Any], model: Model) -> str:
-    """The provider that serves, after the request's own wishes; 404 when none is left."""
-    wishes = body.get("provider")
-    if not isinstance(wishes, dict):
-        return model.provider
-    _check_price(wishes.get("max_price"), model)
-    if wishes.get("data_collection") == "deny" and model.is_free:
-        raise _no_route(DATA_POLICY, "Filter by Data Policy")
-    if wishes.get("require_parameters"):
-        sent = PARAMETERS_CHECKED.intersection(body)
-        if not sent <= set(model.parameters):
-            text = "No endpoints found that can handle the requested parameters."
-            raise _no_route(text, "Filter by Parameters")
-    only, ignore = wishes.get("only"), wishes.get("ignore") or ()
-    left = [
-        name
-        for name in model.providers
-        if (not only or _named(name, only)) and not _named(name, ignore)
-    ]
-    if not left:
-        text = "No allowed providers are available for the selected model."
-        raise _no_route(text, "Filter by Allowed Providers")
-    order = wishes.get("order") or ()
-    return next((name for wish in order for name in left if _named(name, [wish])), left[0])
-
-
-def _named(name: str, wishes: Any) -> bool:
-    return any(is_named(name, str(wish)) for wish in wishes)
-
-
-def _check_price(cap: Any, model: Model) -> None:
-    """``max_price`` is in USD per million tokens, numbers or texts."""
-    if not isinstance(cap, dict):
-        return
-    for name in ("prompt", "completion"):
-        if name in cap:
-            price = Decimal(str(model.pricing.get(name, "0"))) * 1_000_000
-            if price > Decimal(str(cap[name])):
-                text = "No endpoints found within your maximum price."
-                raise _no_route(text, "Filter by Max Price")
-
-
-def _no_route(message: str, step: str) -> refusals.Refusal:
-    steps = {"Initial Endpoints": 1, step: 0}
-    funnel = [{"step": name, "endpoint_count": count} for name, count in steps.items()]
-    metadata = {"routing_funnel": funnel, "failed_routing_step": step}
-    return refusals.refuse(404, message, metadata=metadata)

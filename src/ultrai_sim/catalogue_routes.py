@@ -11,7 +11,7 @@ from ultrai_sim import refusals
 from ultrai_sim.catalogue import Model
 from ultrai_sim.credentials import inference_key
 from ultrai_sim.embedders import embedders_body
-from ultrai_sim.listing import endpoints_body, model_row, providers_body
+from ultrai_sim.listing import endpoints_body, model_row, providers_body, zdr_body
 from ultrai_sim.replies import OPEN_HEADERS, json_response
 from ultrai_sim.world import WORLD, World
 
@@ -28,6 +28,7 @@ def catalogue_routes(prefix: str) -> list[web.RouteDef]:
         web.get(f"{prefix}/models/{SLUG}/endpoints", _endpoints),
         web.get(f"{prefix}/model/{SLUG}", _model),
         web.get(f"{prefix}/providers", _providers),
+        web.get(f"{prefix}/endpoints/zdr", _zdr),
         web.get(f"{prefix}/embeddings/models", _embedders),
     ]
 
@@ -97,6 +98,10 @@ async def _model(request: web.Request) -> web.StreamResponse:
 
 async def _providers(_: web.Request) -> web.StreamResponse:
     return json_response(providers_body())
+
+
+async def _zdr(request: web.Request) -> web.StreamResponse:
+    return json_response(zdr_body(request.app[WORLD].listing))
 
 
 async def _embedders(_: web.Request) -> web.StreamResponse:

@@ -48,6 +48,9 @@ class Charge:
         return self.upstream is not None
 
 
+FOR_NOTHING = Charge(Decimal(0), 0.0, 0.0, wire="0")
+
+
 def js_number(value: float) -> str:
     """A double as JavaScript prints it: shortest digits, no exponent from 1e-6 up to 1e21."""
     text = repr(value)

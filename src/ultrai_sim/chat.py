@@ -1,28 +1,60 @@
 """POST /chat/completions: the order in which a request is checked, tried and answered.
 
-Two ways lead out. Without faults and latency an answer goes out in one write, from frames that
-were rendered for the first request like it. Otherwise `performing` plays it step by step.
+Models are tried in turn (``model``, then ``models``), and the endpoints of each; whatever one model
+meets leads to the next, but only what a provider did wrong leads to its next endpoint.
+
+Two ways lead out. Without faults and latency an answer goes out in one write, from frames that were
+rendered for the first request like it. Otherwise `performing` plays it step by step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 from aiohttp import web
 
-from ultrai_sim.admission import Order, route, take_order
+from ultrai_sim import refusals
+from ultrai_sim.admission import Letter, Order, read_letter, route_order, take_endpoint, take_order
 from ultrai_sim.aim import Occasion
+from ultrai_sim.endpoints import Endpoint
+from ultrai_sim.faults import Fault
+from ultrai_sim.generations import Try
 from ultrai_sim.performing import perform, refuse_if_due
+from ultrai_sim.refusals import Refusal
 from ultrai_sim.rendering import JSON_HEADERS, STREAM_HEADERS, envelope_of, rendering_of
+from ultrai_sim.response_cache import Wish, headers_of
 from ultrai_sim.settlement import FULL, settle
 from ultrai_sim.wire import COMMENT, DONE
 from ultrai_sim.world import SEEN, SeenRequest, World
+
+RATE_LIMITED = 429
+SERVER_ERRORS = 500
 
 
 async def complete(request: web.Request, world: World) -> web.StreamResponse:
     """Answer one chat request, or raise the `Refusal` that it meets."""
     seen = request[SEEN]
     seen.outcome = "refused"
-    # Key, JSON, messages, parameters, model, free tier.
-    order = await take_order(request, world)
+    letter = await read_letter(request, world)
+    errors: list[dict[str, Any]] = []
+    for wanted in letter.models[:-1]:
+        try:
+            return await _ask_model(request, world, letter=letter, wanted=wanted)
+        except Refusal as refusal:
+            errors.append(_told(refusal))
+    try:
+        return await _ask_model(request, world, letter=letter, wanted=letter.models[-1])
+    except Refusal as refusal:
+        raise _with_earlier(refusal, errors) from None
+
+
+async def _ask_model(
+    request: web.Request, world: World, *, letter: Letter, wanted: str
+) -> web.StreamResponse:
+    seen = request[SEEN]
+    order = take_order(request, world, letter=letter, wanted=wanted)
     # The key's limit, then the account's credits.
     hold = order.account.reserve(
         order.key,
@@ -33,32 +65,96 @@ async def complete(request: web.Request, world: World) -> web.StreamResponse:
     )
     try:
         # The endpoints that may serve; from here on a refusal bears the generation's id.
-        route(order, seen.body)
+        endpoints = route_order(order, letter.body)
         seen.generation_id = order.generation_id
-        # Moderation and guardrails belong here, before a provider is tried.
-        return await _try(request, world, order=order)
+        _moderate(world, order)
+        return await _try_endpoints(request, world, order=order, endpoints=endpoints)
     finally:
         order.account.release(hold)
 
 
-async def _try(request: web.Request, world: World, *, order: Order) -> web.StreamResponse:
-    """The answer of the provider, or what it meets there instead."""
+def _moderate(world: World, order: Order) -> None:
+    """Refuse what a guardrail forbids, or what a moderated model's provider flags."""
+    text = order.question.prompt.casefold()
+    blocked = [word for word in world.blocked if word.casefold() in text]
+    if blocked:
+        raise refusals.blocked_by_guardrail(blocked)
+    if order.model.moderated and any(word.casefold() in text for word in world.flagged):
+        raise refusals.moderated(order.asked.id, order.provider, flagged=order.question.asked)
+
+
+async def _try_endpoints(
+    request: web.Request, world: World, *, order: Order, endpoints: Sequence[Endpoint]
+) -> web.StreamResponse:
+    """The answer of the first endpoint that gives one; what the last one met instead."""
+    errors: list[dict[str, Any]] = []
+    for endpoint in endpoints[:-1]:
+        try:
+            return await _try(request, world, order=order, endpoint=endpoint)
+        except Refusal as refusal:
+            if not _is_the_providers(refusal):
+                raise
+            errors.append(_told(refusal))
+            permaslug = order.model.canonical or order.model.id
+            order.tries.append(Try(endpoint.provider, permaslug, refusal.status))
+    try:
+        return await _try(request, world, order=order, endpoint=endpoints[-1])
+    except Refusal as refusal:
+        raise _with_earlier(refusal, errors) from None
+
+
+async def _try(
+    request: web.Request, world: World, *, order: Order, endpoint: Endpoint
+) -> web.StreamResponse:
+    """The answer of one endpoint, or what it meets there instead."""
     seen = request[SEEN]
-    faults = world.book.due(
-        Occasion(
-            model=order.asked.id,
-            attempt=order.attempt,
-            provider=order.provider,
-            key=order.key.name,
-            since_s=order.began - world.began,
-        )
-    )
-    seen.faults = tuple(fault.kind for fault in faults)
+    take_endpoint(order, endpoint)
+    faults = world.book.due(_occasion(world, order))
+    seen.faults = (*seen.faults, *(fault.kind for fault in faults))
     if faults:
         await refuse_if_due(world, order, faults=faults)
-    elif world.latency.is_zero and not world.paces:
+    wish = world.response_cache.read_wish(
+        request.headers, order_body(seen), secret=order.key.secret, route=request.path
+    )
+    if wish is not None:
+        return await _from_cache(request, world, order=order, wish=wish, faults=faults)
+    if not faults and world.latency.is_zero and not world.paces:
         return _at_once(world, order, seen=seen)
     return await perform(request, world, order=order, faults=faults)
+
+
+def order_body(seen: SeenRequest) -> dict[str, Any]:
+    """The body as it came."""
+    return seen.body if isinstance(seen.body, dict) else {}
+
+
+async def _from_cache(
+    request: web.Request, world: World, *, order: Order, wish: Wish, faults: Sequence[Fault]
+) -> web.StreamResponse:
+    """What was kept, at no cost; or a new answer, which is kept if it is given whole."""
+    now, seen = world.clock(), request[SEEN]
+    kept = world.response_cache.find(wish, now)
+    order.cache_headers = headers_of(wish, kept, now=now)
+    if kept is not None:
+        order.source_id = kept.generation_id
+        return _at_once(world, order, seen=seen)
+    if not faults and world.latency.is_zero and not world.paces:
+        response: web.StreamResponse = _at_once(world, order, seen=seen)
+    else:
+        response = await perform(request, world, order=order, faults=faults)
+    if seen.outcome == "complete" and not faults:
+        world.response_cache.keep(wish, order.generation_id, now=now)
+    return response
+
+
+def _occasion(world: World, order: Order) -> Occasion:
+    return Occasion(
+        model=order.asked.id,
+        attempt=order.attempt,
+        provider=order.provider,
+        key=order.key.name,
+        since_s=order.began - world.began,
+    )
 
 
 def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
@@ -72,7 +168,42 @@ def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
         body = envelope.opening() + rendered.body
         response = web.Response(body=body, headers=JSON_HEADERS)
     response.headers["X-Generation-Id"] = order.generation_id
+    response.headers.update(order.cache_headers)
     response.enable_chunked_encoding()
     seen.outcome = "complete"
     settle(world, order, rendered=rendered, seen=seen, ending=FULL)
     return response
+
+
+def _is_the_providers(refusal: Refusal) -> bool:
+    """Whether a provider refused, and not OpenRouter itself: only then another one may help."""
+    if refusal.status != RATE_LIMITED and refusal.status < SERVER_ERRORS:
+        return False
+    metadata = _error_of(refusal).get("metadata")
+    return isinstance(metadata, dict) and metadata.get("provider_name") is not None
+
+
+def _told(refusal: Refusal) -> dict[str, Any]:
+    error = _error_of(refusal)
+    return {"code": error.get("code", refusal.status), "message": error.get("message", "")}
+
+
+def _error_of(refusal: Refusal) -> dict[str, Any]:
+    try:
+        body = msgspec.json.decode(refusal.body)
+    except msgspec.DecodeError:
+        return {}
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _with_earlier(refusal: Refusal, errors: Sequence[dict[str, Any]]) -> Refusal:
+    """The last refusal, which also tells of those before it."""
+    error = _error_of(refusal)
+    if not errors or not error:
+        return refusal
+    body = msgspec.json.decode(refusal.body)
+    metadata = body["error"].get("metadata") or {}
+    body["error"]["metadata"] = {**metadata, "previous_errors": list(errors)}
+    refusal.body = msgspec.json.encode(body)
+    return refusal

@@ -315,11 +315,13 @@ class FaultBook:
         self.attempts: Counter[str] = Counter()
         self.struck: Counter[int] = Counter()
         self._seed = seed
+        self._last: dict[int, tuple[str, int]] = {}
 
     def replace(self, faults: Iterable[Fault]) -> None:
         """These faults from now on; attempts go on being counted."""
         self.faults = list(faults)
         self.struck.clear()
+        self._last.clear()
 
     def count(self, model_id: str) -> int:
         """Count one request for a model; its number, from 1."""
@@ -330,13 +332,16 @@ class FaultBook:
         """The faults that hit on this occasion, in the book's order; they count as struck."""
         found = []
         for index, fault in enumerate(self.faults):
-            if fault.times is not None and self.struck[index] >= fault.times:
+            # The endpoints of one request count as one.
+            again = self._last.get(index) == (occasion.model, occasion.attempt)
+            if fault.times is not None and self.struck[index] >= fault.times and not again:
                 continue
             now = occasion
             if fault.probability is not None:
                 now = replace(occasion, draw=self._draw(occasion, index))
             if fault.hits(now):
-                self.struck[index] += 1
+                self.struck[index] += not again
+                self._last[index] = (occasion.model, occasion.attempt)
                 found.append(fault)
         return found
 

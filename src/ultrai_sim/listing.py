@@ -7,11 +7,11 @@ answers of August to November 2026.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Any
 
 from ultrai_sim.catalogue import Catalogue, Model
-from ultrai_sim.providers import PROVIDERS, slug_of
+from ultrai_sim.endpoints import Endpoint, endpoints_of
+from ultrai_sim.providers import PROVIDERS
 
 OFTEN_NULL = ("temperature", "top_p", "frequency_penalty")
 
@@ -65,7 +65,7 @@ def endpoints_body(model: Model, *, measured: bool) -> dict[str, Any]:
             "description": model.name,
             "architecture": _architecture(model),
             "endpoints": [
-                _endpoint(model, provider, measured=measured) for provider in model.providers
+                _endpoint(model, endpoint, measured=measured) for endpoint in endpoints_of(model)
             ],
         }
     }
@@ -99,39 +99,43 @@ def _architecture(model: Model) -> Mapping[str, Any]:
     }
 
 
-def _endpoint(model: Model, provider: str, *, measured: bool) -> dict[str, Any]:
-    # Made-up but repeatable: the same model and provider always measure the same.
-    digest = blake2b(f"{model.id}|{provider}".encode(), digest_size=4).digest()
-    first_ms = 200 + digest[0] * 8
-    pace = 20 + digest[1] // 2
+def _endpoint(model: Model, endpoint: Endpoint, *, measured: bool) -> dict[str, Any]:
     return {
-        "name": f"{provider} | {model.canonical or model.id}",
+        "name": f"{endpoint.provider} | {model.canonical or model.id}",
         "model_id": model.id,
         "model_name": model.name,
         "context_length": model.context_length,
-        "pricing": {**model.pricing, "discount": 0},
-        "provider_name": provider,
-        "tag": slug_of(provider),
-        "quantization": "fp8" if digest[2] % 2 else None,
+        "pricing": {**endpoint.pricing, "discount": 0},
+        "provider_name": endpoint.provider,
+        "tag": endpoint.slug,
+        "quantization": endpoint.quantization,
         "max_completion_tokens": model.max_completion_tokens,
         "max_prompt_tokens": None,
         "supported_parameters": model.parameters,
         "status": 0,
-        "uptime_last_30m": 95 + digest[3] % 6,
+        "uptime_last_30m": 95 + endpoint.pace % 6,
         "uptime_last_5m": None,
         "uptime_last_1d": 99.25,
         "supports_implicit_caching": False,
-        "supports_tool_choice": _tool_choice(model),
-        "supports_voice_cloning": False,
-        "latency_last_30m": _spread(first_ms, 1) if measured else None,
-        "throughput_last_30m": _spread(pace, -1) if measured else None,
+        "supports_tool_choice": dict.fromkeys(
+            ("auto", "function", "none", "required"), "tools" in model.parameters
+        ),
+        "latency_last_30m": _spread(endpoint.first_ms, 1) if measured else None,
+        "throughput_last_30m": _spread(endpoint.pace, -1) if measured else None,
         "service_tier": None,
     }
 
 
-def _tool_choice(model: Model) -> dict[str, bool]:
-    """Which values of ``tool_choice`` the endpoint honours."""
-    return dict.fromkeys(("none", "auto", "required", "function"), "tools" in model.parameters)
+def zdr_body(catalogue: Catalogue) -> dict[str, Any]:
+    """The answer of `/endpoints/zdr`: all endpoints that keep nothing."""
+    return {
+        "data": [
+            _endpoint(model, endpoint, measured=False)
+            for model in catalogue.listed()
+            for endpoint in endpoints_of(model)
+            if endpoint.zdr
+        ]
+    }
 
 
 def _spread(middle: int, direction: int) -> dict[str, float]:

@@ -81,6 +81,7 @@ async def perform(
         if fault.kind in SCRIPT_FAULTS:
             SCRIPT_FAULTS[fault.kind](script, fault)
     script.reply.steps = script.steps
+    script.reply.headers = {**script.reply.headers, **order.cache_headers}
     script.reply.advance = world.advance
     seen = request[SEEN]
     seen.outcome = "client_left"

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ultrai_sim.admission import Order
-from ultrai_sim.charges import charge
+from ultrai_sim.charges import FOR_NOTHING, charge
 from ultrai_sim.composing import Speaker, compose
 from ultrai_sim.manners import fingerprint_of, tier_of
 from ultrai_sim.prompt_cache import LEAST_TOKENS, prefixes_of
 from ultrai_sim.replies import OPEN_HEADERS
+from ultrai_sim.response_cache import zeroed
 from ultrai_sim.speech import Answer
 from ultrai_sim.tokens import NORMALISED, count
 from ultrai_sim.usage import free_of_charge, usage_of
@@ -41,6 +42,7 @@ def rendering_of(world: World, order: Order) -> Rendered:
         intake.cached,
         intake.written,
         order.fee,
+        order.source_id is not None,
         tuple(order.prices.values()),
     )
     known = world.rendered.get(key)
@@ -81,6 +83,8 @@ def render(answer: Answer, order: Order, *, style: Style, error: Any = None) -> 
     """An answer in the form in which it is sent; ``error`` goes into a body's choice."""
     cost = charge(order.prices, order.intake, completion_tokens=answer.tokens, fee=order.fee)
     usage = usage_of(answer, order.intake, cost=cost)
+    if order.source_id is not None:
+        cost, usage = FOR_NOTHING, zeroed(usage)
     if error is not None:
         usage = free_of_charge(usage)
     frames = render_frames(answer, usage, style=style) if order.stream else ()

@@ -81,6 +81,8 @@ TOP: Mapping[str, Check] = {
     "generation_lag_s": seconds,
     "catalogue": one_of(*BUILT_IN),
     "usage_dialect": one_of("a", "b", "c"),
+    "flagged": texts,
+    "blocked": texts,
 }
 TABLES: Mapping[str, type] = {
     "latency": dict,

@@ -60,7 +60,7 @@ def settle(
         over = max(now, order.began + ending.latency.total_s(tokens))
     if not ending.billed:
         reason = "error"
-    paid = cost if is_billed(tokens, reason) else None
+    paid = cost if is_billed(tokens, reason) and order.source_id is None else None
     world.prompt_cache.remember(order.prefixes, now)
     world.record(
         Generation(
@@ -78,6 +78,8 @@ def settle(
             caller=Caller(seen.headers, seen.body),
             available_at=over + world.generation_lag_s,
             latency_s=ending.first_s,
+            tries=tuple(order.tries),
+            source_id=order.source_id,
             elapsed_s=over - order.began,
             router=order.asked.id if order.asked.tokenizer == "Router" else None,
             service_tier=tier_of(order.provider),

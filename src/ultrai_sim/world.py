@@ -26,6 +26,7 @@ from ultrai_sim.generations import Generation
 from ultrai_sim.keys import KINDS, Key, KeyTerms
 from ultrai_sim.pace import Pace, pace_of
 from ultrai_sim.prompt_cache import PromptCache
+from ultrai_sim.response_cache import ResponseCache
 from ultrai_sim.schedule import Latency
 from ultrai_sim.speech import Answer
 from ultrai_sim.wire import Frame, UsageDialect
@@ -92,7 +93,9 @@ class World:
     """Configuration first, then state (``init=False``).
 
     ``catalogue`` is a built-in one's name or a `Catalogue`; ``models`` are put into it. ``says``
-    fixes the text of a model's answers. ``comments`` keep-alive comments open every stream.
+    fixes the text of a model's answers. Prompts with a ``flagged`` word are refused by moderated
+    models, those with a ``blocked`` one by all, as a guardrail does. ``comments`` keep-alive
+    comments open every stream.
     ``paces`` are latencies that vary, or differ from model to model; ``changes`` happen later.
     ``generation_lag_s`` is how long `/generation` answers 404 after the end of a request.
     """
@@ -107,6 +110,8 @@ class World:
     account: AccountTerms = field(default_factory=AccountTerms)
     keys: Sequence[KeyTerms] = ()
     says: Mapping[str, str] = field(default_factory=dict)
+    flagged: Sequence[str] = ("FLAG-THIS",)
+    blocked: Sequence[str] = ("ignore all previous instructions",)
     usage_dialect: UsageDialect = "c"
     comments: int = 1
     tokens_per_frame: int = 3
@@ -120,6 +125,7 @@ class World:
     generations: dict[str, Generation] = field(init=False, repr=False)
     rendered: dict[tuple[Any, ...], Rendered] = field(init=False, repr=False)
     prompt_cache: PromptCache = field(init=False, repr=False)
+    response_cache: ResponseCache = field(init=False, repr=False)
     bodies: dict[str, bytes] = field(init=False, repr=False)
     observers: list[Callable[[SeenRequest], None]] = field(init=False, repr=False)
     in_flight: int = field(init=False, default=0)
@@ -167,6 +173,7 @@ class World:
         self.generations = {}
         self.rendered = {}
         self.prompt_cache = PromptCache()
+        self.response_cache = ResponseCache()
         self.bodies = {}
         self.peak_in_flight = self.in_flight
         self.received = 0

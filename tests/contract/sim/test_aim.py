@@ -15,7 +15,8 @@ MINI = "openai/gpt-4o-mini"
 
 def statuses(fault, *models):
     async def story(sim):
-        return [(await ask(sim, model)).status for model in models]
+        alone = {"allow_fallbacks": False}  # or another provider would step in
+        return [(await ask(sim, model, provider=alone)).status for model in models]
 
     return with_simulator(World(faults=[fault]), story)
 

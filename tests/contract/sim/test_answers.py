@@ -50,7 +50,7 @@ def test_the_catalogue_is_open_to_everyone_but_the_account_is_not():
         ({"model": "openai/gpt-4o:batch"}, 400, "batch API"),
         ({"max_tokens": 0}, 400, "max_tokens"),
         ({"max_tokens": 127_990}, 400, "maximum context length is 128000 tokens"),
-        ({"provider": {"max_price": {"prompt": 1}}}, 404, "maximum price"),
+        ({"provider": {"max_price": {"prompt": 1}}}, 404, "satisfy the max price for this request"),
         ({"provider": {"only": ["groq"]}}, 404, "No allowed providers"),
         (
             {"model": "google/gemini-2.5-pro", "reasoning": {"effort": "none"}},

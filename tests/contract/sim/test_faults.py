@@ -39,7 +39,8 @@ def test_a_status_may_carry_a_message_metadata_and_a_wait():
 
 def test_an_error_of_a_provider_names_it():
     metadata = hit("status", status=502).body["error"]["metadata"]
-    assert metadata["provider_name"] == "OpenAI"
+    assert metadata["provider_name"] == "Azure", "the last one that was tried"
+    assert metadata["previous_errors"] == [{"code": 502, "message": "Provider returned error"}]
 
 
 def test_a_fault_hits_the_attempts_and_models_that_it_names():

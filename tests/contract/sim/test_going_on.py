@@ -119,8 +119,8 @@ def test_the_board_tells_what_happened():
     console.print(board.render())
     shown = console.export_text()
     assert "4 requests · 0 in flight · billed $0.00" in shown
-    assert "status ×1" in shown
+    assert "status ×2" in shown, "both providers of the model were asked"
     row = next(line for line in shown.splitlines() if line.strip().startswith(MODEL))
     assert row.split()[1:3] == ["2", "1"]
     assert all(len(line) <= 80 for line in shown.splitlines())
-    assert board.summary().startswith("served 4 requests, 1 fault fired, billed $0.00")
+    assert board.summary().startswith("served 4 requests, 2 faults fired, billed $0.00")
