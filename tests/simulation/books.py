@@ -66,12 +66,12 @@ def _look(path: Path, books: Books) -> list[str]:
         ).fetchone()
         books.posted_nanos, books.held_nanos = sums[:2]
         (books.open_runs,) = connection.execute("SELECT count(*) FROM open_runs").fetchone()
-        for model, generation_id, posted, unknown in connection.execute(
-            "SELECT model, generation_id, posted_delta, unknown_delta FROM ledger_entries"
-            " WHERE kind = 'settlement'"
+        for model, generation_id, posted, unknown, nanos in connection.execute(
+            "SELECT model, generation_id, posted_delta, unknown_delta, cost_nanos"
+            " FROM ledger_entries WHERE kind = 'settlement'"
         ):
             books.attempts[model] += 1
-            if generation_id is not None:
+            if generation_id is not None and nanos is not None:  # its price was known
                 books.posted[generation_id] = posted, not unknown
         balances = connection.execute(
             "SELECT budget, posted_nanos, held_nanos, unknown FROM balances WHERE counted"

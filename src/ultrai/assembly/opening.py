@@ -180,9 +180,14 @@ def _database_path(settings: Settings) -> Path:
 
 
 def _open_database(settings: Settings, *, inline: bool) -> Database:
+    from ultrai.store.budget_book import BudgetBook
     from ultrai.store.database import open_database
 
-    return open_database(_database_path(settings), inline=inline)
+    database = open_database(_database_path(settings), inline=inline)
+    if database.is_writable:
+        book = BudgetBook(database)
+        book.adopt(settings.budgets, environment=settings.environment)
+    return database
 
 
 def _store_room(database: Database, settings: Settings) -> StoreRoom:
@@ -194,7 +199,7 @@ def _store_room(database: Database, settings: Settings) -> StoreRoom:
     return StoreRoom(
         database=database,
         history=SqlHistory(database),
-        ledger=SqlLedger(database),
+        ledger=SqlLedger(database, settings.budgets),
         memory=SqlHealthMemory(database),
         shelf=FileShelf(settings.home / "catalogues", _addresses(settings)),
     )

@@ -137,7 +137,8 @@ def remove(wishes: Wishes, *, name: str, as_json: bool) -> int:
 
 
 def _budget(flags: _SetFlags, settings: Settings) -> Budget:
-    from ultrai.domain.budget import Budget, Period, Scope
+    from ultrai.domain.budget import Budget, Period
+    from ultrai.policy.scoping import read_scope
 
     words = list(flags["words"])
     limit = flags["limit"]
@@ -151,36 +152,22 @@ def _budget(flags: _SetFlags, settings: Settings) -> Budget:
         nanos = parse_usd(limit)
     except ValueError as error:
         raise UsageError(str(error), hint="for example: ultrai budget set 5.00") from None
-    kind, subject = _scope(flags, settings)
+    scope = flags["scope"] if flags["tag"] is None else f"tag:{flags['tag']}"
+    try:
+        kind, subject = read_scope(
+            scope,
+            key=None if settings.key is None else settings.key.fingerprint,
+            environment=settings.environment,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     period = Period((flags["period"] or "total").lower())
-    name = words[0] if words else "-".join(filter(None, (kind, subject, period.value)))
+    name = words[0] if words else "-".join(filter(None, (kind.value, subject, period.value)))
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"a budget cannot be called {name!r}", hint="use letters, digits, dots and dashes"
         )
-    return Budget(name, Scope(kind), subject, period, nanos, hard=not flags["soft"])
-
-
-def _scope(flags: _SetFlags, settings: Settings) -> tuple[str, str]:
-    scope = flags["scope"] if flags["tag"] is None else f"tag:{flags['tag']}"
-    kind, _, subject = scope.partition(":")
-    kind = {"env": "environment", "profile": "environment"}.get(kind.lower(), kind.lower())
-    if kind == "key" and not subject and settings.key is not None:
-        subject = settings.key.fingerprint
-    if kind == "environment" and not subject:
-        subject = settings.environment or ""
-    if kind not in ("global", "key", "environment", "user", "feature", "tag"):
-        raise UsageError(
-            f"{scope!r} is no scope",
-            hint="use global, key, environment, user:NAME, feature:NAME or tag:NAME=TEXT",
-        )
-    if kind == "tag" and not all(subject.partition("=")):
-        raise UsageError(f"{scope!r} is no tag", hint="write tag:NAME=TEXT, such as tag:team=x")
-    if (kind == "global") is bool(subject):
-        reason = "is over everything" if subject else "is over nothing: it has no subject"
-        hint = "leave the subject out" if subject else f"write {kind}:NAME"
-        raise UsageError(f"{scope!r} {reason}", hint=hint)
-    return kind, subject
+    return Budget(name, kind, subject, period, nanos, hard=not flags["soft"])
 
 
 async def _set(wishes: Wishes, budget: Budget) -> BudgetState:

@@ -31,9 +31,12 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "openrouter": ("api_key", "base_url"),
         "attribution": ("referer", "title"),
         "upstreams": ("prefix", "base_url", "api_key", "free"),
+        "budgets": ("limit_usd", "per", "scope", "soft"),
     }
 )
-"""The keys of each table; those of `upstreams` stand in a table for each upstream."""
+"""The keys of each table; those of `NAMED` stand in a table for each name."""
+
+NAMED: Final = ("upstreams", "budgets")
 
 OPEN_TABLES: Final = ("pace_per_minute", "cocktails")
 """Tables whose keys are chosen by the user."""
@@ -116,7 +119,7 @@ def _table_entries(name: str, entry: Entry, *, under: KeyPath) -> Layer:
     """The Entries of one table of settings, or of the short form that may stand for it."""
     if not isinstance(entry.value, dict):
         return _spread((name,), entry)
-    if name == "upstreams":
+    if name in NAMED:
         layer: dict[KeyPath, Entry] = {}
         for upstream, child in _children(entry.value, entry.origin, under=under):
             table = _children(_subtable(child), child.origin, under=(*under, upstream))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ultrai.domain.errors import SettingsError
+from ultrai.settings.budgets import read_budgets
 from ultrai.settings.entry import Entry, Origin
 from ultrai.settings.layers import Layer, environment_layer, file_layers, flatten
 from ultrai.settings.model import DEFAULT_BASE_URL, Settings
@@ -57,7 +58,7 @@ def load(
     source = world.settings_file(config)
     from_file, from_profile = file_layers(source, environment) if source else ({}, {})
     layers = (from_file, from_profile, from_environment, from_flags)
-    settings = _settings(layers, world)
+    settings = _settings(layers, world, environment=environment)
     return replace(settings, environment=environment, source=source)
 
 
@@ -72,7 +73,7 @@ def file_to_edit(
     return world.settings_file(config) or world.user_settings_file()
 
 
-def _settings(layers: tuple[Layer, ...], world: World) -> Settings:
+def _settings(layers: tuple[Layer, ...], world: World, *, environment: str | None) -> Settings:
     """All layers read into one value."""
     merged: Layer = {path: entry for layer in layers for path, entry in layer.items()}
     _refuse_valkey(merged.get(("valkey_url",)))
@@ -93,6 +94,11 @@ def _settings(layers: tuple[Layer, ...], world: World) -> Settings:
         corrections=own.corrections,
         successions=own.successions,
         upstreams=read_upstreams(merged, world),
+        budgets=read_budgets(
+            merged,
+            key=None if found.key is None else found.key.fingerprint,
+            environment=environment,
+        ),
     )
     scalars: dict[str, Any] = {
         name: rule.read(merged[(name,)]) for name, rule in SCALARS.items() if (name,) in merged

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ultrai.domain.budget import Budget
 from ultrai.domain.cocktail import Cocktail
 from ultrai.domain.secret import Secret
 from ultrai.policy.corrections import Corrections
@@ -84,4 +85,5 @@ class Settings:
     corrections: Corrections = field(default_factory=Corrections)
     successions: Successions = field(default_factory=Successions)
     upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
+    budgets: tuple[Budget, ...] = ()
     source: Path | None = None

@@ -52,17 +52,18 @@ class BudgetBook:
         """Make or change the Budget; what was spent in its period counts. Opens a closed one."""
         self.database.transact(lambda cursor: self._set(cursor, budget, origin=origin))
 
-    def adopt(self, budgets: Sequence[Budget]) -> None:
-        """Let the settings' Budgets be these; those set by hand stay."""
+    def adopt(self, budgets: Sequence[Budget], *, environment: str | None) -> None:
+        """Let the settings' Budgets of this profile be these; all others stay."""
+        origin = FROM_SETTINGS if environment is None else f"{FROM_SETTINGS}@{environment}"
         known = {each.name: each for each in read_budgets(self.database)}
         with self.database.engine.connect() as connection:
-            query = select(BUDGETS.c.name).where(BUDGETS.c.origin == FROM_SETTINGS)
+            query = select(BUDGETS.c.name).where(BUDGETS.c.origin == origin)
             earlier = {row.name for row in connection.execute(query)}
         for budget in budgets:
             there = known.get(budget.name)
             same = there is not None and budget == _opened(there)
             if not same or budget.name not in earlier:
-                self.set(budget, origin=FROM_SETTINGS)
+                self.set(budget, origin=origin)
         for name in earlier - {budget.name for budget in budgets}:
             self.remove(name)
 

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 class SqlLedger:
-    """Fits `engine.ports.Ledger`. The Database is closed by whoever opened it."""
+    """Fits `engine.ports.Ledger`. The Database is closed by whoever opened it.
 
-    def __init__(self, database: Database) -> None:
+    `declared` are Budgets of the settings: they guard also where the database cannot be written.
+    """
+
+    def __init__(self, database: Database, declared: Sequence[Budget] = ()) -> None:
         self._database = database
+        self._declared = declared
 
     async def reserve(self, step: Reserve) -> Grant | Shortage:
         """Hold money for a Run, or say which Budget does not allow it. Raises StoreError."""
@@ -47,7 +51,8 @@ class SqlLedger:
 
     async def guards(self, payer: Payer) -> Sequence[Budget]:
         """The hard Budgets that hold for a Run. Raises StoreError where they cannot be read."""
-        budgets = {budget.name: budget for budget in await self._budgets() if budget.hard}
+        known = [*self._declared, *await self._budgets()]
+        budgets = {budget.name: budget for budget in known if budget.hard}
         return [budgets[name] for name in budgets_of(payer, budgets.values())]
 
     async def _budgets(self) -> Sequence[Budget]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ultrai.settings import Settings
-from ultrai.settings.layers import OPEN_TABLES, PLACES, TABLES, VARIABLES
+from ultrai.settings.layers import NAMED, OPEN_TABLES, PLACES, TABLES, VARIABLES
 from ultrai.settings.schema import SCALARS
 from ultrai.settings.secrets import AWAITED_SCHEMES, RESOLVERS
 
@@ -36,7 +36,7 @@ def test_every_field_that_a_user_can_set_is_documented():
 def test_every_key_of_the_file_is_documented_and_none_besides():
     named = {"openrouter", "attribution"}
     keys = {f"{table}.{key}" for table in named for key in TABLES[table]}
-    keys |= {f"upstreams.NAME.{key}" for key in TABLES["upstreams"]}
+    keys |= {f"{table}.NAME.{key}" for table in NAMED for key in TABLES[table]}
     keys |= {*SCALARS, *PLACES, "attribution", "cocktails.NAME", "pace_per_minute"}
     assert set(OPEN_TABLES) == {"cocktails", "pace_per_minute"}
     assert {key for key in BY_KEY if key} == keys

@@ -289,8 +289,11 @@ def test_the_settings_budgets_replace_each_other(database: Database) -> None:
     book = BudgetBook(database)
     book.set(ALL)
     day = Budget("day", Scope.GLOBAL, "", Period.DAY, 100)
-    book.adopt([day])
-    book.adopt([replace(day, name="hour", period=Period.HOUR)])
+    book.adopt([day], environment=None)
+    book.adopt([replace(day, name="day@dev")], environment="dev")
+    book.adopt([replace(day, name="hour", period=Period.HOUR)], environment=None)
+    assert [budget.name for budget in read_budgets(database)] == ["all", "day@dev", "hour"]
+    book.adopt([], environment="dev")
     assert [budget.name for budget in read_budgets(database)] == ["all", "hour"]
 
 
