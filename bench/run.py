@@ -1,4 +1,4 @@
-"""UltrAI's speed and memory beside a bare aiohttp loop: `python bench/run.py [--quick] [--json]`.
+"""UltrAI's speed and memory beside bare aiohttp: `python bench/run.py [--quick] [--json]`.
 
 See README.md for what is measured and how to read it. Exits 1 when a target is missed.
 """
@@ -30,6 +30,7 @@ from rivals import (
     watch_ultrai,
 )
 from rows import Row, print_rows
+from simulator import simulator_rows
 from startup import startup_rows
 
 QUERY_TARGETS = {OFF: 2.5, ON: 4.0}
@@ -47,6 +48,7 @@ def main() -> int:
         home = Path(folder)
         rows += uvloop.run(_measured(url, home, rounds=rounds, quick=options.quick))
         rows += memory_rows(url, home, 200 if options.quick else 1000)
+    rows += simulator_rows(quick=options.quick)
     rows += startup_rows(3 if options.quick else 9)
     if options.json:
         print(json.dumps({"machine": _machine(), "rows": [row.to_dict() for row in rows]}))

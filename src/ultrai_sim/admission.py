@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_TOKENS = 4096
 MOST_MODELS = 3
+MOST_READ_KEPT = 256
+
+Reading = tuple[Question, Intake, Thinking]
+"""What a request's body says to one model."""
 
 
 @dataclass(slots=True)
@@ -127,8 +131,7 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
     likeness = blake2b(raw, digest_size=16).digest()
     drawn = world.draw_id(asked.id, likeness)
     model = world.listing.concrete(asked, drawn[0])
-    question = read_question(body, letter.messages, supported=model.parameters)
-    intake = _intake(question, model)
+    question, intake, thinking = _read(world, letter, model=model, likeness=likeness)
     return Order(
         account=world.money,
         key=letter.key,
@@ -142,7 +145,7 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
         prices=prices_at(model.pricing, intake.tokens, now=began),
         max_tokens=_max_tokens(body),
         stream=seen.stream,
-        thinking=read_thinking(body, model),
+        thinking=thinking,
         attempt=seen.attempt,
         generation_id=f"gen-{int(began)}-{b64encode(drawn, b'aZ').decode()}",
         began=began,
@@ -162,6 +165,21 @@ def take_endpoint(order: Order, endpoint: Endpoint) -> None:
     order.provider = endpoint.provider
     if endpoint.pricing is not order.model.pricing:
         order.prices = prices_at(endpoint.pricing, order.intake.tokens, now=order.began)
+
+
+def _read(world: World, letter: Letter, *, model: Model, likeness: bytes) -> Reading:
+    """What a body asks of a model, read once for all requests with the same one."""
+    key = (likeness, model.id)
+    known = world.read.get(key)
+    if known is not None and known[0] is model:
+        reading: Reading = known[1]
+        return reading
+    question = read_question(letter.body, letter.messages, supported=model.parameters)
+    reading = (question, _intake(question, model), read_thinking(letter.body, model))
+    if len(world.read) >= MOST_READ_KEPT:
+        world.read.clear()
+    world.read[key] = (model, reading)
+    return reading
 
 
 def _intake(question: Question, model: Model) -> Intake:

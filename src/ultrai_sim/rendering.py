@@ -97,6 +97,7 @@ def render(answer: Answer, order: Order, *, style: Style, error: Any = None) -> 
         tails=[frame.tail for frame in frames],
         body=body,
         normalised=_normalised(answer, order),
+        told=(answer.text, answer.reasoning),
     )
 
 

@@ -84,7 +84,7 @@ def settle(
             router=order.asked.id if order.asked.tokenizer == "Router" else None,
             service_tier=tier_of(order.provider),
             cache_discount=None if paid is None else _discount(order),
-            output=(answer.text, answer.reasoning),
+            output=rendered.told,
         )
     )
 

@@ -98,7 +98,8 @@ class Answer:
     @property
     def tokens(self) -> int:
         """Completion tokens, reasoning included."""
-        return len(self.pieces) + len(self.thoughts) + sum(call.tokens for call in self.tool_calls)
+        said = len(self.pieces) + len(self.thoughts)
+        return said + sum(call.tokens for call in self.tool_calls) if self.tool_calls else said
 
 
 def draw(*parts: object) -> Random:

@@ -7,7 +7,7 @@ requests the same way; only stamps follow its clock.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -76,7 +76,8 @@ SEEN = web.RequestKey("seen", SeenRequest)
 class Rendered:
     """An answer without its envelope: frames where it is streamed, else a body.
 
-    ``normalised`` are its tokens, prompt and completion, as one tokenizer for all models counts.
+    ``normalised`` are its tokens, prompt and completion, as one tokenizer for all models counts;
+    ``told`` are its text and its reasoning.
     """
 
     answer: Answer
@@ -86,6 +87,7 @@ class Rendered:
     tails: Sequence[bytes]
     body: bytes
     normalised: tuple[int, int]
+    told: tuple[str, str | None]
 
 
 @dataclass
@@ -122,7 +124,8 @@ class World:
     book: FaultBook = field(init=False, repr=False)
     money: Account = field(init=False, repr=False)
     requests: deque[SeenRequest] = field(init=False, repr=False)
-    generations: dict[str, Generation] = field(init=False, repr=False)
+    generations: OrderedDict[str, Generation] = field(init=False, repr=False)
+    read: dict[tuple[bytes, str], tuple[Model, Any]] = field(init=False, repr=False)
     rendered: dict[tuple[Any, ...], Rendered] = field(init=False, repr=False)
     prompt_cache: PromptCache = field(init=False, repr=False)
     response_cache: ResponseCache = field(init=False, repr=False)
@@ -170,7 +173,8 @@ class World:
         self.money = Account(self.account, self._fresh_keys(self.clock()))
         self.coming = Changes(self.changes)
         self.requests = deque(maxlen=MOST_REQUESTS_KEPT)
-        self.generations = {}
+        self.generations = OrderedDict()
+        self.read = {}
         self.rendered = {}
         self.prompt_cache = PromptCache()
         self.response_cache = ResponseCache()
@@ -249,7 +253,8 @@ class World:
         """Post a generation to the bill, and keep it for `/generation`."""
         self.money.post(generation.line)
         if len(self.generations) >= MOST_REQUESTS_KEPT:
-            del self.generations[next(iter(self.generations))]
+            # Of a plain dict the first is ever harder to find, the more were taken off before.
+            self.generations.popitem(last=False)
         self.generations[generation.line.generation_id] = generation
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from io import StringIO
 from statistics import median
 
@@ -11,6 +12,7 @@ from tests.contract.sim.talking import MODEL, ask, fetch, talk, with_simulator
 
 from ultrai_sim import Fault, Latency, Model, World
 from ultrai_sim.board import Board
+from ultrai_sim.catalogue import load_catalogue
 from ultrai_sim.changes import Change
 from ultrai_sim.pace import Pace, Spread, pace_of
 
@@ -124,3 +126,15 @@ def test_the_board_tells_what_happened():
     assert row.split()[1:3] == ["2", "1"]
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert board.summary().startswith("served 4 requests, 2 faults fired, billed $0.00")
+
+
+def test_the_same_question_is_read_anew_once_its_model_has_changed():
+    row = load_catalogue("today").models[MODEL]
+    heedless = replace(row, parameters=[name for name in row.parameters if name != "stop"])
+
+    async def story(sim):
+        return [await ask(sim, stop=["the"]) for _ in range(2)]
+
+    heard = with_simulator(World(changes=[Change(requests=1, add=heedless)]), story)
+    before, after = (one.body["choices"][0]["message"]["content"] for one in heard)
+    assert after.startswith(f"{before}the")
