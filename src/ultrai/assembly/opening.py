@@ -181,9 +181,13 @@ def _database_path(settings: Settings) -> Path:
 
 def _open_database(settings: Settings, *, inline: bool) -> Database:
     from ultrai.store.budget_book import BudgetBook
-    from ultrai.store.database import open_database
+    from ultrai.store.database import open_database, open_server
 
-    database = open_database(_database_path(settings), inline=inline)
+    url = settings.database_url
+    if url is not None and not url.startswith("sqlite:"):
+        database = open_server(url, inline=inline)
+    else:
+        database = open_database(_database_path(settings), inline=inline)
     if database.is_writable:
         book = BudgetBook(database)
         book.adopt(settings.budgets, environment=settings.environment)

@@ -133,9 +133,11 @@ def _database_url(entry: Entry | None) -> str | None:
     if not entry or not text:
         return None
     if text.casefold().startswith(_POSTGRESQL):
-        raise entry.problem("names PostgreSQL, which is not available yet", hint="leave it unset")
+        return text
     if not text.startswith(_EMBEDDED_DATABASE):
-        raise entry.problem(f"must start with {_EMBEDDED_DATABASE}", hint="or leave it unset")
+        raise entry.problem(
+            f"must start with {_EMBEDDED_DATABASE} or postgresql://", hint="or leave it unset"
+        )
     return text
 
 

@@ -56,7 +56,7 @@ class Settings:
     base_url: str = DEFAULT_BASE_URL
     proxy: str | None = field(default=None, repr=False)
     environment: str | None = None
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     deadline_s: float | None = None
     max_attempts: int = 3
     backoff_base_s: float = 0.5

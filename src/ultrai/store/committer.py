@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, PoolProxiedConnection
 
     from ultrai.store.backlog import Batch
+    from ultrai.store.postgres import SessionOwner
     from ultrai.store.teller import Teller
 
 
@@ -28,7 +29,9 @@ class HopelessError(StoreError):
 class Committer:
     """Used by one thread. Connects with the first Batch."""
 
-    def __init__(self, engine: Engine, path: Path, *, owner: Owner, teller: Teller) -> None:
+    def __init__(
+        self, engine: Engine, path: Path | str, *, owner: Owner | SessionOwner, teller: Teller
+    ) -> None:
         self._engine = engine
         self._path = path
         self._owner = owner
@@ -53,6 +56,8 @@ class Committer:
             self._teller.forget()
             with suppress(Exception):
                 connection.rollback()
+            if isinstance(self._path, str):
+                self._disconnect()  # the server may be gone: the next commit tries anew
             if isinstance(error, self._contradictions):
                 raise HopelessError(
                     f"the database {self._path} already holds something else there: {error}",
@@ -67,15 +72,19 @@ class Committer:
 
     def close(self) -> None:
         """Let the connection and the proof of life go."""
+        self._disconnect()
+        self._owner.release()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
             self._connection = None
-        self._owner.release()
 
     def _connect(self) -> PoolProxiedConnection:
         self._connection = self._engine.raw_connection()
-        self._identity = self._path.stat()
+        if isinstance(self._path, Path):
+            self._identity = self._path.stat()
         if self._engine.dialect.name == "sqlite":
             cursor = self._connection.cursor()
             cursor.execute("PRAGMA busy_timeout")
@@ -110,7 +119,9 @@ class Committer:
         cursor.close()
 
     def _is_in_place(self) -> bool:
+        if self._identity is None or isinstance(self._path, str):
+            return True
         try:
-            return self._identity is None or os.path.samestat(self._identity, self._path.stat())
+            return os.path.samestat(self._identity, self._path.stat())
         except FileNotFoundError:
             return False

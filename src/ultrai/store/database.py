@@ -20,8 +20,9 @@ from ultrai.store.ledger_tables import OPEN_RUNS
 from ultrai.store.locks import BUSY_TIMEOUT_S
 from ultrai.store.open_work import Staff
 from ultrai.store.owners import Owner, is_alive
+from ultrai.store.postgres import SessionOwner, is_session_alive, label_of, postgres_engine
 from ultrai.store.refusal import RefusingWriter
-from ultrai.store.schema import ensure_schema, is_current
+from ultrai.store.schema import ensure_schema, ensure_server_schema, is_current
 from ultrai.store.statements import compile_statements
 from ultrai.store.teller import Teller
 from ultrai.store.writer import Writer
@@ -36,14 +37,15 @@ _Result = TypeVar("_Result")
 class Database:
     """An open database: one writer, and a connection of its own for every read.
 
-    With `inline` nothing leaves the calling thread, as a virtual clock needs it. With `unwritable`,
-    which says why, it can only be read: every flush raises StoreError.
+    `path` is the file, or how a server's database is called. With `inline` nothing leaves the
+    calling thread, as a virtual clock needs it. With `unwritable`, which says why, it can only be
+    read: every flush raises StoreError.
     """
 
     def __init__(
         self,
         engine: Engine,
-        path: Path,
+        path: Path | str,
         *,
         inline: bool = False,
         unwritable: StoreError | None = None,
@@ -51,12 +53,12 @@ class Database:
         self.engine = engine
         self.path = path
         self._inline = inline
-        self._owners = path.with_name(f"{path.name}-owners")
+        self._owners = None if isinstance(path, str) else path.with_name(f"{path.name}-owners")
         self.writer: Writer | RefusingWriter
         if unwritable is not None:
             self.writer = RefusingWriter(unwritable)
         else:
-            owner = Owner(self._owners)
+            owner = SessionOwner(engine) if self._owners is None else Owner(self._owners)
             teller = Teller(engine.dialect, Staff(owner.name, self.is_alive))
             committer = Committer(engine, path, owner=owner, teller=teller)
             self.writer = Writer(committer, path, inline=inline)
@@ -104,6 +106,8 @@ class Database:
 
     def is_alive(self, owner: str) -> bool:
         """Whether the process that wrote a Run is still there."""
+        if self._owners is None:
+            return is_session_alive(self.engine, owner)
         return is_alive(self._owners, owner)
 
     def close(self) -> None:
@@ -172,6 +176,20 @@ def open_database(
             raise why from error
         return Database(readable, path, inline=inline, unwritable=why)
     return Database(engine, path, inline=inline)
+
+
+def open_server(url: str, *, inline: bool = False) -> Database:
+    """Open a PostgreSQL database by its address; its tables are brought up to date.
+
+    Raises StoreError with one clear line, without the password, if it cannot be used.
+    """
+    engine = postgres_engine(url)
+    label = label_of(engine)
+    try:
+        ensure_server_schema(engine, label)
+    except (OSError, SQLAlchemyError) as error:
+        raise explain(error, label) from error
+    return Database(engine, label, inline=inline)
 
 
 def _read_only_engine(path: Path, busy_timeout_s: float) -> Engine | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -14,6 +15,7 @@ from ultrai.domain.errors import StoreError
 _FREE_SPACE = "Free some space; what is already stored is safe."
 _CLOSE_OTHERS = "Close the other program that uses it, or set ULTRAI_HOME to another directory."
 _CHECK_RIGHTS = "Check the owner and the permissions of the file and its directory."
+_CHECK_SERVER = "Check that the server runs, and the address and password in its setting."
 _MOVE_AWAY = "Move the file away or set ULTRAI_HOME to another directory; it was left as it is."
 _ELSEWHERE = "Set ULTRAI_HOME to a directory that can be written."
 
@@ -41,7 +43,7 @@ _UNWRITABLE_CODES = {
 _LITTLE_SPACE_BYTES = 64 * 1024  # the shared memory beside a database takes half of it
 
 
-def explain(error: Exception, path: Path) -> StoreError:
+def explain(error: Exception, path: Path | str) -> StoreError:
     """The StoreError for whatever a database or its files raised."""
     if isinstance(error, StoreError):
         return error
@@ -52,7 +54,8 @@ def explain(error: Exception, path: Path) -> StoreError:
         reason = cause.strerror or type(cause).__name__
         where = cause.filename or path
         return StoreError(f"the database {path} cannot be used: {where}: {reason}", hint=_ELSEWHERE)
-    unknown = (str(cause) or type(cause).__name__, _CHECK_RIGHTS)
+    told = str(cause).partition("\n")[0] or type(cause).__name__
+    unknown = (told, _CHECK_RIGHTS if isinstance(path, os.PathLike) else _CHECK_SERVER)
     reason, hint = _CAUSES.get(_code(cause) & 0xFF, unknown)
     return StoreError(f"the database {path} cannot be used: {reason}", hint=hint)
 
@@ -65,7 +68,7 @@ def is_unwritable(error: Exception) -> bool:
     return _code(cause) & 0xFF in _UNWRITABLE_CODES
 
 
-def newer(path: Path, revision: str) -> StoreError:
+def newer(path: Path | str, revision: str) -> StoreError:
     """A later version of the program has changed the tables."""
     return StoreError(
         f"the database {path} was made by a newer UltrAI (its version is {revision!r})",
@@ -73,12 +76,12 @@ def newer(path: Path, revision: str) -> StoreError:
     )
 
 
-def foreign(path: Path) -> StoreError:
+def foreign(path: Path | str) -> StoreError:
     """A database, but not ours."""
     return StoreError(f"the file {path} is a database of another program", hint=_MOVE_AWAY)
 
 
-def damaged(path: Path, run_id: str) -> StoreError:
+def damaged(path: Path | str, run_id: str) -> StoreError:
     """A Run whose stored Events cannot be read."""
     return StoreError(
         f"the stored events of {run_id} in {path} are damaged or come from a newer UltrAI",
@@ -91,13 +94,13 @@ def _code(cause: BaseException | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _is_full(cause: BaseException | None, path: Path) -> bool:
+def _is_full(cause: BaseException | None, path: Path | str) -> bool:
     if isinstance(cause, OSError):
         return cause.errno in _FULL_ERRNOS
     code = _code(cause)
     if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # a file of a few pages could not be made larger
         return True
-    if code & 0xFF != sqlite3.SQLITE_IOERR:
+    if code & 0xFF != sqlite3.SQLITE_IOERR or isinstance(path, str):
         return False
     # SQLite does not say why the disk refused; the disk itself does.
     try:

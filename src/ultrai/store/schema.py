@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from ultrai.store.failures import foreign, newer
 from ultrai.store.locks import BUSY_TIMEOUT_S, exclusively
+from ultrai.store.postgres import schema_lock
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 # Every revision in `migrations/versions`, oldest first; a test compares.
 REVISIONS = ("0001", "0002")
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def ensure_server_schema(engine: Engine, label: str) -> None:
+    """The same on PostgreSQL, under a lock of the server's."""
+    if is_current(engine, label):
+        return
+    with engine.connect() as connection, schema_lock(connection):
+        if is_current(engine, label):
+            return
+        _upgrade(connection)
+        connection.commit()
 
 
 def ensure_schema(engine: Engine, path: Path, *, patience_s: float = BUSY_TIMEOUT_S) -> None:
@@ -44,7 +56,7 @@ def ensure_schema(engine: Engine, path: Path, *, patience_s: float = BUSY_TIMEOU
             connection.commit()
 
 
-def is_current(engine: Engine, path: Path) -> bool:
+def is_current(engine: Engine, path: Path | str) -> bool:
     """Whether the tables are those of this code. Raises StoreError for a newer or foreign file."""
     with engine.connect() as connection:
         try:

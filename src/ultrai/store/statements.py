@@ -65,7 +65,8 @@ def _compile(dialect: Dialect) -> Statements:
 
     return Statements(
         # A deferred transaction that turns writer halfway can fail without having waited.
-        begin="BEGIN IMMEDIATE" if dialect.name == "sqlite" else "BEGIN",
+        # PostgreSQL's driver begins by itself; nobody waits for a lock for ever.
+        begin="BEGIN IMMEDIATE" if dialect.name == "sqlite" else "SET LOCAL lock_timeout = '10s'",
         insert_run=sql(insert(RUNS)),
         finish_run=sql(_FINISH_RUN),
         insert_events=sql(insert(EVENTS)),

@@ -73,7 +73,7 @@ _Item = Event | _Waiter | _Overflow | Order | dict[str, "ModelHealth"]
 class Writer:
     """Takes Events and Health from the event loop, at once; writes them soon."""
 
-    def __init__(self, committer: Committer, path: Path, *, inline: bool = False) -> None:
+    def __init__(self, committer: Committer, path: Path | str, *, inline: bool = False) -> None:
         self._committer = committer
         self._path = path
         self._inline = inline

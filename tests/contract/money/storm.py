@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,17 +15,25 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.contract.money.teller import UNIT
+from tests.contract.money.teller import UNIT, open_any
 
 from ultrai.domain.budget import Budget, Period, Scope
 from ultrai.store.audit import verify
 from ultrai.store.budget_book import BudgetBook
-from ultrai.store.database import open_database
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 ROOT = Path(__file__).parents[3]
 AT = "2026-11-26T12:00:00.000Z"
 PROCESSES = 4
+# Two queries that see the same moment.
+_ONE_MOMENT = {
+    "sqlite": "BEGIN",
+    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+}
 
 
 @dataclass
@@ -56,28 +63,33 @@ class Outcome:
         return (self.posted_units - self.unknown) / max(1, self.limit_units - self.unknown)
 
 
-def storm(folder: Path, *, runs: int, kills: int, seed: int) -> Outcome:
-    """`runs` runs want one unit each; the budget covers half of them."""
-    path = folder / "ultrai.db"
+def storm(folder: Path, *, runs: int, kills: int, seed: int, server: str | None = None) -> Outcome:
+    """`runs` runs want one unit each; the budget covers half of them.
+
+    `server`: the address of an empty PostgreSQL database instead of a file in the folder.
+    """
+    path = server or str(folder / "ultrai.db")
     outcome = Outcome(limit_units=runs // 2)
     chance = random.Random(seed)
-    with open_database(path) as database:
+    with open_any(path) as database:
         limit = outcome.limit_units * UNIT
         BudgetBook(database).set(Budget("all", Scope.GLOBAL, "", Period.TOTAL, limit))
-    workers = [Worker(path, f"{seed}.{number}", runs, number) for number in range(PROCESSES)]
+    workers = [Worker(path, folder, f"{seed}.{number}", runs=runs) for number in range(PROCESSES)]
     born = PROCESSES
     due = 0.0
+    watcher = open_any(path)
     while any(worker.lives for worker in workers):
-        _look(path, outcome)
+        _look(watcher.engine, outcome)
         victims = [worker for worker in workers if worker.lives and worker.works]
         if outcome.kills < kills and victims and time.monotonic() >= due:
             victim = chance.choice(victims)
             victim.kill()
             workers.remove(victim)
-            workers.append(Worker(path, f"{seed}.{born}", runs, born))
+            workers.append(Worker(path, folder, f"{seed}.{born}", runs=runs))
             born += 1
             outcome.kills += 1
             due = time.monotonic() + chance.uniform(0.05, 0.4)
+    watcher.close()
     _close(path, outcome)
     return outcome
 
@@ -85,13 +97,12 @@ def storm(folder: Path, *, runs: int, kills: int, seed: int) -> Outcome:
 class Worker:
     """One process; what it says goes to a file."""
 
-    def __init__(self, path: Path, name: str, runs: int, seed: int) -> None:
-        self._said = path.with_name(f"{name}.txt")
-        command = [sys.executable, "-m", "tests.contract.money.teller", str(path), name]
+    def __init__(self, path: str, folder: Path, name: str, *, runs: int) -> None:
+        self._said = folder / f"{name}.txt"
+        seed = name.partition(".")[2]
+        command = [sys.executable, "-m", "tests.contract.money.teller", path, name]
         with self._said.open("wb") as file:
-            self._process = subprocess.Popen(
-                [*command, str(runs), str(seed)], cwd=ROOT, stdout=file
-            )
+            self._process = subprocess.Popen([*command, str(runs), seed], cwd=ROOT, stdout=file)
 
     @property
     def lives(self) -> bool:
@@ -107,31 +118,28 @@ class Worker:
         self._process.wait()
 
 
-def _look(path: Path, outcome: Outcome) -> None:
+def _look(engine: Engine, outcome: Outcome) -> None:
     """One committed state: nothing is above the limit, nothing is below nothing, all adds up."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
-    try:
-        connection.execute("BEGIN")
-        row = connection.execute("SELECT posted_nanos, held_nanos FROM balances").fetchone()
-        sums = connection.execute(
+    with engine.connect() as connection:
+        connection.exec_driver_sql(_ONE_MOMENT[engine.name])
+        row = connection.exec_driver_sql("SELECT posted_nanos, held_nanos FROM balances").fetchone()
+        sums = connection.exec_driver_sql(
             "SELECT coalesce(sum(posted_delta), 0), coalesce(sum(held_delta), 0)"
             " FROM ledger_entries"
-        ).fetchone()
-    finally:
-        connection.close()
+        ).one()
     outcome.looks += 1
     if row is None:
         return
-    posted, held = row
+    posted, held = (int(each) for each in row)
     outcome.most_units = max(outcome.most_units, (posted + held) // UNIT)
-    if posted + held > outcome.limit_units * UNIT or min(row) < 0:
+    if posted + held > outcome.limit_units * UNIT or min(posted, held) < 0:
         outcome.problems.append(f"posted {posted} and held {held}")
-    if tuple(row) != tuple(sums):
+    if (posted, held) != tuple(int(each) for each in sums):
         outcome.problems.append(f"the balance is {row}, the entries add up to {sums}")
 
 
-def _close(path: Path, outcome: Outcome) -> None:
-    with open_database(path) as database:
+def _close(path: str, outcome: Outcome) -> None:
+    with open_any(path) as database:
         outcome.wound_up = database.wind_up(AT)
         (state,) = [
             each
@@ -143,7 +151,7 @@ def _close(path: Path, outcome: Outcome) -> None:
         outcome.problems += verify(database).problems
         if state.held_nanos:
             outcome.problems.append(f"{state.held_nanos} nanodollars are held by nobody")
-    _look(path, outcome)
+        _look(database.engine, outcome)
 
 
 def _now():

@@ -19,7 +19,7 @@ from ultrai.domain.budget import Payer
 from ultrai.domain.ledger import Close, Grant, Place, Reserve, Settle, SlotHold, Start
 from ultrai.domain.outcome import Cost, CostState
 from ultrai.domain.stamp import stamp
-from ultrai.store.database import open_database
+from ultrai.store.database import Database, open_database, open_server
 from ultrai.store.ledger import SqlLedger
 
 UNIT = 1000
@@ -42,13 +42,20 @@ async def run_once(ledger: SqlLedger, name: str, chance: random.Random) -> bool:
     return True
 
 
-async def work(path: Path, name: str, *, runs: int, seed: int) -> None:
+def open_any(where: str) -> Database:
+    """A file, or a server's database by its address."""
+    if where.startswith("postgresql:"):
+        return open_server(where)
+    return open_database(Path(where), busy_timeout_s=30)
+
+
+async def work(path: str, name: str, *, runs: int, seed: int) -> None:
     """As many runs as there are, `AT_ONCE` at a time."""
     chance = random.Random(seed)
     refused = 0
     numbers = iter(range(runs))
 
-    with open_database(path, busy_timeout_s=30) as database:
+    with open_any(path) as database:
         ledger = SqlLedger(database)
 
         async def worker() -> None:
@@ -69,4 +76,4 @@ async def work(path: Path, name: str, *, runs: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(work(Path(sys.argv[1]), sys.argv[2], runs=int(sys.argv[3]), seed=int(sys.argv[4])))
+    asyncio.run(work(sys.argv[1], sys.argv[2], runs=int(sys.argv[3]), seed=int(sys.argv[4])))

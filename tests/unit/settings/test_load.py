@@ -249,9 +249,6 @@ def test_without_any_home_the_error_says_what_to_set(tmp_path, monkeypatch):
     ("variable", "value", "cause"),
     [
         ("ULTRAI_VALKEY_URL", "redis://canary@h", "is not available yet"),
-        ("ULTRAI_DATABASE_URL", "postgresql://u:canary@h/d", "is not available yet"),
-        ("ULTRAI_DATABASE_URL", "postgres://u:canary@h/d", "is not available yet"),
-        ("ULTRAI_DATABASE_URL", "postgresql+psycopg://u:canary@h/d", "is not available yet"),
         ("ULTRAI_DATABASE_URL", "mysql://u:canary@h/d", "must start with sqlite:///"),
         ("ULTRAI_SYNTHESIS", "fuse", "is not available yet"),
     ],
@@ -292,3 +289,9 @@ def test_a_working_directory_that_is_gone_is_one_clear_line(monkeypatch, tmp_pat
             load(environ={"HOME": "/"})
     finally:
         monkeypatch.chdir(tmp_path)
+
+
+def test_a_server_of_postgresql_may_be_named_and_its_password_does_not_show(loaded):
+    settings = loaded("database_url = 'postgresql://u:canary@h/d'")
+    assert settings.database_url == "postgresql://u:canary@h/d"
+    assert "canary" not in repr(settings)

@@ -1,0 +1,99 @@
+"""The same ledger on a real PostgreSQL: every test that the embedded one passes, and storms."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from pathlib import Path
+
+import pytest
+from tests.contract.money.storm import storm
+from tests.unit.store import test_ledger
+from tests.unit.store.test_ledger import ALL, do, payer, reserve, settle, start, state
+
+from ultrai.domain.errors import StoreError
+from ultrai.domain.ledger import Close, Grant
+from ultrai.store.audit import verify
+from ultrai.store.budget_book import BudgetBook
+from ultrai.store.database import Database, open_server
+from ultrai.store.history import SqlHistory
+
+# What needs a file of its own, or looks inside a file's lock, is done below in its own way.
+_ELSEWHERE = {"path", "fresh_file", "tmp_path_factory"}
+for _name, _test in inspect.getmembers(test_ledger, inspect.isfunction):
+    if _name.startswith("test_") and not _ELSEWHERE & set(inspect.signature(_test).parameters):
+        globals()[_name] = _test
+
+
+def test_what_a_dead_session_left_is_wound_up(address: str, database: Database) -> None:
+    BudgetBook(database).set(ALL)
+    with open_server(address) as other:
+        do(other, reserve(payer(), 100, 200), start(slot=0))
+        assert database.wind_up(test_ledger.AT) == 0, "it lives"
+        other.writer._committer._owner.release()
+        assert database.wind_up(test_ledger.AT) == 1
+        assert state(database) == (100, 0, 1)
+        do(other, settle(30))
+    assert state(database) == (30, 0, 0)
+    assert verify(database).problems == ()
+
+
+def test_two_processes_share_a_budget(address: str, database: Database) -> None:
+    BudgetBook(database).set(ALL)
+    with open_server(address) as other:
+        do(other, reserve(payer("run_0"), 600))
+        assert not isinstance(do(database, reserve(payer(), 500))[0], Grant)
+        do(other, Close("run_0", test_ledger.AT))
+        assert isinstance(do(database, reserve(payer(), 500))[0], Grant)
+
+
+def test_a_connection_that_breaks_is_made_anew(database: Database) -> None:
+    BudgetBook(database).set(ALL)
+    do(database, reserve(payer(), 100))
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+        connection.commit()
+    with pytest.raises(StoreError):
+        do(database, reserve(payer("run_2"), 100))
+    assert isinstance(do(database, reserve(payer("run_3"), 100))[0], Grant)
+    database.wind_up(test_ledger.AT)
+    assert state(database) == (0, 100, 0), "the first one's session was gone: wound up"
+
+
+def test_runs_are_stored_there_too(database: Database) -> None:
+    from tests.unit.store.stories import whole_run
+
+    history = SqlHistory(database)
+
+    async def keep() -> None:
+        history.append(whole_run("run_1"))
+        await history.flush()
+
+    asyncio.run(keep())
+    (run,) = asyncio.run(history.list_runs(limit=5))
+    report = asyncio.run(history.load_report(run.id))
+    assert report.status is run.status
+    assert asyncio.run(history.list_runs(limit=5, containing=run.prompt[:5].upper()))
+
+
+def test_an_address_that_leads_nowhere_is_one_line_without_its_password() -> None:
+    with pytest.raises(StoreError) as caught:
+        open_server("postgresql://me:canary@127.0.0.1:1/none")
+    told = f"{caught.value} {caught.value.hint}"
+    assert "canary" not in told
+    assert "\n" not in told
+    assert "127.0.0.1" in told
+
+
+@pytest.mark.parametrize(("seed", "kills"), [(0, 0), (1, 4)])
+def test_a_budget_is_never_exceeded_there_either(
+    tmp_path: Path, address: str, seed: int, kills: int
+) -> None:
+    outcome = storm(tmp_path, runs=800, kills=kills, seed=seed, server=address)
+    assert outcome.problems == []
+    assert outcome.looks > 10
+    assert outcome.posted_units <= outcome.limit_units
+    assert outcome.usable >= 0.99
