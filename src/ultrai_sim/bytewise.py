@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from ultrai_sim.faults import Fault
-from ultrai_sim.schedule import HangUp, Jump, Send, Step, Wait
+from ultrai_sim.schedule import Jump, Send, Step, Wait
 from ultrai_sim.tampering import DEFAULT_EVERY_S, FOREVER_S, Script
 from ultrai_sim.wire import COMMENT
 
@@ -71,7 +71,7 @@ def _frames_joined(script: Script, _: Fault) -> None:
 
 def _length_too_long(script: Script, _: Fault) -> None:
     script.reply.length = _length(script) + 100
-    script.steps.append(HangUp("incomplete"))
+    script.reply.drops_at_end = True
 
 
 def _length_too_short(script: Script, _: Fault) -> None:

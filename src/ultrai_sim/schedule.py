@@ -106,6 +106,7 @@ class Reply:
     split: int | None = None
     length: int | None = None
     reset_first: bool = False
+    drops_at_end: bool = False
     advance: Callable[[float], None] | None = None
     delivered: int = 0
     first_s: float = 0.0
@@ -137,6 +138,9 @@ async def play(request: web.Request, reply: Reply) -> web.StreamResponse:
         await _perform(response, step, reply=reply, began=began)
     else:
         reply.ended = "complete"
+    if reply.drops_at_end:  # all was sent, and more was promised
+        await hang_up(request, "incomplete")
+        return response
     await response.write_eof()
     return response
 
