@@ -110,8 +110,9 @@ def _pieces(value: Any) -> tuple[Piece, ...]:
     if isinstance(value, str):
         return (Piece(value),) if value else ()
     rows = value if isinstance(value, list) else []
-    if rows and all(isinstance(row, int) for row in rows):
-        return (_of_tokens(rows),)
+    tokens = _tokens(rows)
+    if tokens is not None:
+        return (_of_tokens(tokens),)
     made = [_piece(row) for row in rows]
     if None in made:
         raise refuse(400, "input: Expected text, tokens or parts")
@@ -121,8 +122,9 @@ def _pieces(value: Any) -> tuple[Piece, ...]:
 def _piece(row: Any) -> Piece | None:
     if isinstance(row, str):
         return Piece(row) if row else None
-    if isinstance(row, list) and row and all(isinstance(token, int) for token in row):
-        return _of_tokens(row)
+    tokens = _tokens(row)
+    if tokens is not None:
+        return _of_tokens(tokens)
     parts = row.get("content") if isinstance(row, Mapping) else None
     if not isinstance(parts, list):
         return None
@@ -130,6 +132,14 @@ def _piece(row: Any) -> Piece | None:
     texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
     images = sum(part.get("type") == "image_url" for part in parts)
     return Piece("\n".join(texts), images=images) if texts or images else None
+
+
+def _tokens(value: Any) -> list[int] | None:
+    """The numbers of a list of tokens; some clients write them as 1.0."""
+    if not isinstance(value, list) or not value:
+        return None
+    whole = [isinstance(one, int) or (isinstance(one, float) and one.is_integer()) for one in value]
+    return [int(one) for one in value] if all(whole) else None
 
 
 def _of_tokens(tokens: Sequence[int]) -> Piece:

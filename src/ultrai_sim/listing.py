@@ -41,17 +41,16 @@ def model_row(model: Model, catalogue: Catalogue) -> dict[str, Any]:
         "knowledge_cutoff": model.knowledge_cutoff,
         "expiration_date": model.expiration_date,
         "links": {"details": f"/api/v1/models/{model.canonical or model.id}/endpoints"},
-        # Fields come without notice; a client has to ignore those it does not know.
-        "x_simulated": {"since": "2026-11", "flags": [None, 1, "two"]},
+        "benchmarks": {"design_arena": []},
     }
+    if model.reasoning is not None:
+        row["reasoning"] = model.reasoning
     if model.alias_of is not None:
         target = catalogue.find(model.alias_of)
         name = target.name if target else model.alias_of
         row["alias_target"] = {"name": name, "slug": model.alias_of}
-    if model.reasoning is not None:
-        row["reasoning"] = model.reasoning
-    if model.id.startswith("openai/"):
-        row["benchmarks"] = {"design_arena": []}
+    # Fields come without notice; a client has to ignore those it does not know.
+    row["x_simulated"] = {"since": "2026-11", "flags": [None, 1, "two"]}
     return row
 
 
@@ -104,7 +103,8 @@ def _endpoint(model: Model, endpoint: Endpoint, *, measured: bool) -> dict[str, 
         "name": f"{endpoint.provider} | {model.canonical or model.id}",
         "model_id": model.id,
         "model_name": model.name,
-        "context_length": model.context_length,
+        # A row may have none; an endpoint's is a number for the official clients.
+        "context_length": model.context_length or 0,
         "pricing": {**endpoint.pricing, "discount": 0},
         "provider_name": endpoint.provider,
         "tag": endpoint.slug,
@@ -123,6 +123,11 @@ def _endpoint(model: Model, endpoint: Endpoint, *, measured: bool) -> dict[str, 
         "latency_last_30m": _spread(endpoint.first_ms, 1) if measured else None,
         "throughput_last_30m": _spread(endpoint.pace, -1) if measured else None,
         "service_tier": None,
+        "native_tools": {},
+        "supports_diarization": False,
+        "supports_image_reference": False,
+        "supports_multiple_audio_references": False,
+        "supports_voice_cloning": False,
     }
 
 

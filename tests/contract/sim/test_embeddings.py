@@ -115,3 +115,12 @@ def test_the_official_clients_read_vectors():
 def test_the_official_client_lists_the_models():
     models = with_clients(lambda _, other: other.embeddings.list_models())
     assert SMALL in [model.id for model in models.result.data]
+
+
+def test_tokens_may_be_written_as_floats_but_not_be_broken():
+    async def story(sim):
+        return [await embed(sim, given) for given in ([1, 2], [1.0, 2.0], [[1.0, 2.0]], [1.5, 2])]
+
+    whole, floats, nested, broken = with_simulator(None, story)
+    assert whole.body["data"] == floats.body["data"] == nested.body["data"]
+    assert broken.status == 400
