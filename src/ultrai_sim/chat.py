@@ -75,6 +75,8 @@ async def _ask_model(
 
 def _moderate(world: World, order: Order) -> None:
     """Refuse what a guardrail forbids, or what a moderated model's provider flags."""
+    if not world.blocked and not (world.flagged and order.model.moderated):
+        return
     text = order.question.prompt.casefold()
     blocked = [word for word in world.blocked if word.casefold() in text]
     if blocked:

@@ -7,7 +7,7 @@ otherwise where they are given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
@@ -51,9 +51,26 @@ class Endpoint:
         return any(is_named(self.provider, str(name)) for name in names)
 
 
-def endpoints_of(model: Model) -> list[Endpoint]:
-    """All of them, the first to serve in front."""
-    return [_endpoint(model, provider, rank=rank) for rank, provider in enumerate(model.providers)]
+def endpoints_of(model: Model) -> Sequence[Endpoint]:
+    """All of them, the first to serve in front; worked out once for each row."""
+    kept = _KEPT.get(id(model))
+    if kept is None:
+        kept = (
+            model,
+            tuple(
+                _endpoint(model, provider, rank=rank)
+                for rank, provider in enumerate(model.providers)
+            ),
+        )
+        if len(_KEPT) >= MOST_ROWS_KEPT:
+            _KEPT.clear()
+        _KEPT[id(model)] = kept
+    return kept[1]
+
+
+# By identity, since rows have no hash. It holds the rows too, so that no other gets their place.
+_KEPT: dict[int, tuple[Model, tuple[Endpoint, ...]]] = {}
+MOST_ROWS_KEPT = 1024
 
 
 def _endpoint(model: Model, provider: str, *, rank: int) -> Endpoint:

@@ -60,7 +60,7 @@ class Step:
 def route(body: Mapping[str, Any], model: Model, *, asked: str) -> list[Endpoint]:
     """The endpoints in the order in which they are tried; 400 or 404 where there are none."""
     wishes = _wishes(body)
-    left = endpoints_of(model)
+    left: Sequence[Endpoint] = endpoints_of(model)
     funnel = [("Initial Endpoints", len(left))]
     for step in _steps(body, wishes, model=model, endpoints=left):
         kept = [endpoint for endpoint in left if step.keeps(endpoint)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.contract.sim.talking import MODEL, ask, fetch, one, with_simulator
 
 from ultrai_sim import Fault, Model, World
+from ultrai_sim.catalogue import load_catalogue
+from ultrai_sim.endpoints import endpoints_of
 
 BOTH = "mistralai/mistral-large"
 
@@ -202,3 +206,11 @@ def test_endpoints_that_keep_nothing_are_listed():
     chosen = next(row for row in rows if row["model_id"].startswith("openai/"))
     heard = one(model=chosen["model_id"], provider={"zdr": True})
     assert heard.body["provider"] == chosen["provider_name"]
+
+
+def test_endpoints_are_worked_out_once_for_each_row():
+    row = load_catalogue("today").models["openai/gpt-4o"]
+    dearer = replace(row, pricing={**row.pricing, "prompt": "1"})
+    assert endpoints_of(row) is endpoints_of(row)
+    assert endpoints_of(dearer)[0].usd_per_million("prompt") == 1_000_000
+    assert endpoints_of(row)[0].usd_per_million("prompt") < 1_000
