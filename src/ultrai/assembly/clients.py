@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ultrai import __version__
 from ultrai.assembly.tuned import LOCAL
+from ultrai.domain.secret import Secret
 from ultrai.local.runtime import Endpoint as LocalEndpoint
 from ultrai.settings.model import OPENROUTER, Settings
 from ultrai.upstream.client import HttpUpstream
@@ -40,6 +41,21 @@ class Clients:
                 key=self.settings.key,
                 headers={name: value for name, value in headers.items() if value},
                 proxy=self.settings.proxy,
+                is_openrouter=True,
+                wire_log=self.wire_log,
+                user_agent=USER_AGENT,
+            )
+        )
+
+    def with_key(self, key: Secret) -> HttpUpstream:
+        """The main upstream, asked with another key."""
+        settings = self.settings
+        return self._client(
+            UpstreamConfig(
+                name=OPENROUTER,
+                base_url=settings.base_url,
+                key=key,
+                proxy=settings.proxy,
                 is_openrouter=True,
                 wire_log=self.wire_log,
                 user_agent=USER_AGENT,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from ultrai.assembly.asking import ask_of, resumed_ask
 from ultrai.assembly.books import Books, Reconciliation
+from ultrai.assembly.key_desk import KeyDesk
 from ultrai.assembly.opening import Opened, Pieces, StoreRoom
 from ultrai.assembly.tuned import house_of
 from ultrai.domain.ask import Ask
@@ -211,6 +212,10 @@ class UltrAI:
         """A stored Run's Events. Raises NotFound."""
         store = await self._open_store()
         return await store.history.read_events(run_id)
+
+    async def key_desk(self) -> KeyDesk:
+        """The upstream's keys. Raises CredentialsError without a management key."""
+        return await self._stack.enter_async_context(self._pieces.open_keys(self.settings))
 
     async def books(self) -> Books:
         """The ledger and the Budgets."""

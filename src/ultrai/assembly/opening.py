@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ultrai.assembly.key_desk import KeyDesk, no_management_key
 from ultrai.assembly.tuned import LOCAL, keyless_upstreams, tuning_of
 from ultrai.domain.attempt import Account
 from ultrai.domain.catalog import Catalog, Endpoint
@@ -139,6 +140,24 @@ class Pieces:
             keyless = frozenset(keyless_upstreams(settings))
             reconciler = Reconciler(store.ledger, upstreams.get, clock=self.clock)
             yield Opened(desk, tuning, listings, upstreams, keyless, reconciler)
+
+    @asynccontextmanager
+    async def open_keys(self, settings: Settings) -> AsyncIterator[KeyDesk]:
+        """What looks after the keys. Raises CredentialsError without a management key."""
+        from ultrai.assembly.clients import Clients
+        from ultrai.upstream.session import open_session
+
+        if settings.management_key is None:
+            raise no_management_key(settings.management_key_problem)
+        async with AsyncExitStack() as stack:
+            session = self.session
+            if session is None:
+                session = await stack.enter_async_context(
+                    open_session(connect_timeout_s=settings.connect_timeout_s)
+                )
+            clients = Clients(settings, session, self.clock.now, self.wire_log)
+            manager = clients.with_key(settings.management_key)
+            yield KeyDesk(manager.keys, clients.with_key)
 
     async def _open_upstreams(
         self, settings: Settings, stack: AsyncExitStack

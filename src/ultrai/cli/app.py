@@ -52,13 +52,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cost": ("ultrai.cli.cost", "Show what was spent, by day, model, tag and more."),
     "budget": ("ultrai.cli.budget", "Set, list and remove ceilings on what is spent."),
     "reconcile": ("ultrai.cli.reconcile", "Ask the upstream for costs that did not arrive."),
+    "keys": ("ultrai.cli.keys", "Check, make, limit and rotate the upstream's keys."),
     "export": ("ultrai.cli.export", "Write a past run as Markdown, JSON or a web page."),
     "local": ("ultrai.cli.local", "Fetch, list and remove the embedded models."),
     "sim": ("ultrai.cli.sim", "Run a simulator of the upstream."),
 }
 # Each appears when its time comes; until then it is not in the help.
 LATER = frozenset(
-    "access batch bench cache index keys serve tokens".split()  # noqa: SIM905 - names
+    "access batch bench cache index serve tokens".split()  # noqa: SIM905 - names
 )
 
 

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 import click
 
 from ultrai.cli.render.safety import one_line
-from ultrai.domain.errors import BudgetRefusal, CredentialsError, UltraiError, UpstreamUnavailable
+from ultrai.domain.errors import (
+    BudgetRefusal,
+    CredentialsError,
+    KeyRefused,
+    UltraiError,
+    UpstreamUnavailable,
+)
 
 DONE = 0
 USAGE = 2
@@ -24,6 +30,7 @@ READER_GONE = 141
 _CODES: Mapping[type[UltraiError], int] = {
     BudgetRefusal: OVER_BUDGET,
     CredentialsError: CREDENTIALS,
+    KeyRefused: CREDENTIALS,
     UpstreamUnavailable: NO_ANSWER,
 }
 _LONGEST_ERROR = 2000

@@ -8,6 +8,7 @@ What the world does to an Attempt is a Failure, a value (see `outcome`). The tre
       BudgetRefusal        refused before anything was spent
       CredentialsError     no key, or a secret reference that cannot be read
       UpstreamUnavailable  the upstream's catalogue or account could not be read, and it was needed
+        KeyRefused         the same, because the upstream refused the key
       StoreError           the database cannot be opened, read or written
       LocalModelError      embedded weights or their runtime are missing or broken
       NotFound             a run, cocktail or model that was asked for does not exist
@@ -54,6 +55,12 @@ class UpstreamUnavailable(UltraiError):
     """The upstream did not give what was needed before any attempt."""
 
     code = "upstream_unavailable"
+
+
+class KeyRefused(UpstreamUnavailable):
+    """The upstream read the key and refused it for what was asked."""
+
+    code = "upstream_auth"
 
 
 class StoreError(UltraiError):

@@ -28,7 +28,7 @@ PLACES: Final = ("home", "database_url", "valkey_url", "cocktails_file")
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "openrouter": ("api_key", "base_url"),
+        "openrouter": ("api_key", "base_url", "management_key"),
         "attribution": ("referer", "title"),
         "upstreams": ("prefix", "base_url", "api_key", "free"),
         "budgets": ("limit_usd", "per", "scope", "soft"),
@@ -46,6 +46,7 @@ VARIABLES: Final[Mapping[str, KeyPath]] = MappingProxyType(
     {
         "OPENROUTER_API_KEY": ("openrouter", "api_key"),
         "OPENROUTER_BASE_URL": ("openrouter", "base_url"),
+        "OPENROUTER_MANAGEMENT_KEY": ("openrouter", "management_key"),
         "ULTRAI_ENV": ("environment",),
     }
     | {f"ULTRAI_{name.upper()}": (name,) for name in (*PLACES, *SCALARS)}

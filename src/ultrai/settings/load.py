@@ -80,11 +80,14 @@ def _settings(layers: tuple[Layer, ...], world: World, *, environment: str | Non
     base_url_entry = merged.get(("openrouter", "base_url"))
     base_url = read_base_url(base_url_entry) if base_url_entry else DEFAULT_BASE_URL
     found = read_key(merged.get(("openrouter", "api_key")), world)
+    manager = read_key(merged.get(("openrouter", "management_key")), world)
     own = read_cocktails(layers, world)
     settings = Settings(
         home=_home(merged.get(("home",)), world),
         key=found.key,
         key_problem=found.problem,
+        management_key=manager.key,
+        management_key_problem=manager.problem,
         base_url=base_url,
         proxy=proxy_for(base_url, world.environ),
         database_url=_database_url(merged.get(("database_url",))),

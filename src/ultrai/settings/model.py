@@ -53,6 +53,8 @@ class Settings:
     home: Path
     key: Secret | None = None
     key_problem: str | None = None
+    management_key: Secret | None = None
+    management_key_problem: str | None = None
     base_url: str = DEFAULT_BASE_URL
     proxy: str | None = field(default=None, repr=False)
     environment: str | None = None

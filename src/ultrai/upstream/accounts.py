@@ -27,16 +27,16 @@ async def read_account(config: UpstreamConfig, lookup: Lookup) -> Account | None
     label = text(data.get("label"))
     return Account(
         label=None if label is None else mask(config.key, label),
-        limit_nanos=_nanos(data.get("limit")),
-        limit_remaining_nanos=_nanos(data.get("limit_remaining")),
-        usage_nanos=_nanos(data.get("usage")),
+        limit_nanos=nanos_of(data.get("limit")),
+        limit_remaining_nanos=nanos_of(data.get("limit_remaining")),
+        usage_nanos=nanos_of(data.get("usage")),
         free_used=integer(free.get("used")),
         free_limit=integer(free.get("limit")),
         is_free_tier=is_free_tier if isinstance(is_free_tier, bool) else None,
     )
 
 
-def _nanos(value: object) -> int | None:
+def nanos_of(value: object) -> int | None:
     """An amount in USD as nanodollars; an overdrawn one is 0, for nothing is left."""
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
         return None

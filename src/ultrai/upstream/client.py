@@ -16,6 +16,7 @@ from ultrai.upstream.discovery import list_endpoints, list_models
 from ultrai.upstream.exchange import Exchange
 from ultrai.upstream.generations import read_generation
 from ultrai.upstream.incoming import Observer
+from ultrai.upstream.key_management import KeyManagement
 from ultrai.upstream.lookup import Lookup
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class HttpUpstream:
     async def read_generation(self, generation_id: str) -> Generation | None:
         """What one generation cost; None: not known (yet). Raises UpstreamUnavailable."""
         return await read_generation(self._config, self._lookup, generation_id=generation_id)
+
+    @property
+    def keys(self) -> KeyManagement:
+        """The upstream's keys, where this client's own is a management key."""
+        return KeyManagement(self._lookup)
 
     async def read_account(self) -> Account | None:
         """What the key may do; None without a key or where there is no such notion."""

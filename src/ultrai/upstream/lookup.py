@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
 import aiohttp
 import msgspec
 
-from ultrai.domain.errors import UltraiError, UpstreamUnavailable
+from ultrai.domain.errors import KeyRefused, UltraiError, UpstreamUnavailable
 from ultrai.domain.outcome import Failure, FailureKind
 from ultrai.upstream.classify import classify_status
 from ultrai.upstream.complaint import read_body
@@ -22,8 +23,10 @@ from ultrai.upstream.words import one_line
 
 MAX_LISTING_BYTES: Final = 64_000_000
 _OK: Final = 200
+_DONE: Final = (200, 201, 202, 204)
 _NOT_FOUND: Final = 404
 _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
+_REFUSED: Final = (FailureKind.AUTH, FailureKind.FORBIDDEN)
 _HINTS: Final = {
     FailureKind.AUTH: "renew the key",
     FailureKind.NETWORK: "check the connection, the proxy and the base URL",
@@ -56,14 +59,32 @@ class Lookup:
         One that speaks otherwise, such as HTML, comes from a wrong base URL or a proxy.
         aiohttp repeats a GET once when a kept connection turns out to be closed.
         """
+        return await self._request("GET", path, absent=absent)
+
+    async def send(
+        self, method: str, path: str, *, wishes: Mapping[str, object] | None = None
+    ) -> object:
+        """The JSON that a POST, PATCH or DELETE brings; errors as `get`. It is sent once."""
+        return await self._request(method, path, wishes=wishes)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        wishes: Mapping[str, object] | None = None,
+        absent: UltraiError | None = None,
+    ) -> object:
         if not is_usable_key(self._config):
             raise self._unavailable(
                 Failure(FailureKind.AUTH, "the key holds characters that no header may carry")
             )
         timeout = aiohttp.ClientTimeout(total=self._total_s, connect=self._connect_s)
         try:
-            response = await self._session.get(
+            response = await self._session.request(
+                method,
                 self._config.url(path),
+                json=wishes,
                 headers=request_headers(self._config, "application/json"),
                 proxy=self._config.proxy,
                 allow_redirects=False,
@@ -103,7 +124,7 @@ class Lookup:
     def _judge(self, response: aiohttp.ClientResponse, body: bytes) -> object:
         if response.status in range(300, 400):
             raise self.unavailable(f"a redirect (HTTP {response.status}), which is never followed")
-        if response.status != _OK:
+        if response.status not in _DONE:
             around = Circumstances(headers=response.headers)
             raise self._unavailable(
                 classify_status(response.status, read_body(body), around=around)
@@ -126,7 +147,8 @@ class Lookup:
 
     def _unavailable(self, failure: Failure) -> UpstreamUnavailable:
         words = FragmentMasker(self._config.key).mask(failure.message)
-        return UpstreamUnavailable(
+        kind = KeyRefused if failure.kind in _REFUSED else UpstreamUnavailable
+        return kind(
             one_line(f"{self._config.name}: {words}"),
             hint=_HINTS.get(failure.kind, "try again later"),
         )

@@ -21,8 +21,20 @@ ROWS = [
     if re.match(r"\| (`|\|)", line) and line.count("|") == COLUMNS + 1
 ]
 BY_KEY = {key: (default, variable) for key, default, variable in ROWS}
-FOUND_BY_LOADING = {"proxy", "source", "environment", "key_problem", "corrections", "successions"}
-OTHER_NAMES = {"key": "openrouter.api_key", "base_url": "openrouter.base_url"}
+FOUND_BY_LOADING = {
+    "proxy",
+    "source",
+    "environment",
+    "key_problem",
+    "management_key_problem",
+    "corrections",
+    "successions",
+}
+OTHER_NAMES = {
+    "key": "openrouter.api_key",
+    "base_url": "openrouter.base_url",
+    "management_key": "openrouter.management_key",
+}
 
 
 def test_every_field_that_a_user_can_set_is_documented():

@@ -1,0 +1,129 @@
+"""The upstream's keys: made, limited, rotated and taken away, against the simulator over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.contract.sim.talking import with_simulator
+
+from ultrai_sim import World
+
+ROOT = Path(__file__).parents[3]
+
+
+async def ultrai(sim, home: Path, *arguments: str, **environment: str):
+    """One command: its exit code, standard output, standard error."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OPENROUTER", "ULTRAI"))}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ultrai.cli",
+        *arguments,
+        env={
+            **inherited,
+            "PYTHONPATH": str(ROOT / "src"),
+            "HOME": str(home),
+            "ULTRAI_HOME": str(home / "state"),
+            "OPENROUTER_BASE_URL": sim.base_url,
+            "OPENROUTER_API_KEY": sim.api_key,
+            "OPENROUTER_MANAGEMENT_KEY": sim.world.management_key,
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, error = await process.communicate()
+    return process.returncode, out.decode(), error.decode()
+
+
+def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
+    async def story(sim):
+        code, value, _ = await ultrai(
+            sim, tmp_path, "keys", "create", "worker", "--limit", "5", "--reset", "monthly"
+        )
+        assert code == 0
+        assert value.startswith("sk-or-v1-")
+        limited = await ultrai(sim, tmp_path, "keys", "limit", "worker", "7.5", "--json")
+        off = await ultrai(sim, tmp_path, "keys", "disable", "worker", "--json")
+        on = await ultrai(sim, tmp_path, "keys", "enable", "worker", "--json")
+        listed = await ultrai(sim, tmp_path, "keys", "list", "--json")
+        gone = await ultrai(sim, tmp_path, "keys", "delete", "worker", "--yes", "--json")
+        return limited, off, on, listed, gone
+
+    limited, off, on, listed, gone = with_simulator(World(), story)
+    (row,) = json.loads(limited[1])["keys"]
+    assert (row["limit_usd"], row["reset"], row["disabled"]) == ("7.5", "monthly", False)
+    assert json.loads(off[1])["keys"][0]["disabled"]
+    assert not json.loads(on[1])["keys"][0]["disabled"]
+    assert [each["name"] for each in json.loads(listed[1])["keys"]][-1] == "worker"
+    assert json.loads(gone[1])["name"] == "worker"
+
+
+def test_a_rotation_hands_the_new_key_over_and_disables_the_old(tmp_path: Path) -> None:
+    place = tmp_path / "secrets" / "key"
+    world = World()
+
+    async def story(sim):
+        await ultrai(sim, tmp_path, "keys", "create", "worker", "--limit", "5")
+        done = await ultrai(
+            sim, tmp_path, "keys", "rotate", "worker", "--to-file", str(place), "--grace", "0"
+        )
+        asked = await ultrai(
+            sim,
+            tmp_path,
+            "ask",
+            "-m",
+            "openai/gpt-4o-mini",
+            "hello",
+            OPENROUTER_API_KEY=f"file:{place}",
+        )
+        return done, asked
+
+    done, asked = with_simulator(world, story)
+    assert done[0] == 0
+    assert "is disabled" in done[2]
+    assert "sk-or-" not in done[1] + done[2], "it is in the file, and nowhere else"
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert asked[0] == 0
+    named = [key for key in world.money.keys.values() if key.name == "worker"]
+    assert [key.disabled for key in named] == [True, False]
+    assert named[1].limit == named[0].limit
+
+
+def test_what_the_key_in_use_may_do(tmp_path: Path) -> None:
+    async def story(sim):
+        return await ultrai(sim, tmp_path, "keys", "check", "--json")
+
+    code, out, _ = with_simulator(World(), story)
+    assert code == 0
+    assert json.loads(out)["usage_usd"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "told"),
+    [
+        (("keys", "list"), {"OPENROUTER_MANAGEMENT_KEY": ""}, 6, "no management key is set"),
+        (("keys", "list"), {"OPENROUTER_MANAGEMENT_KEY": "sk-or-v1-nobody"}, 6, "error:"),
+        (("keys", "disable", "nobody"), {}, 2, "there is no key 'nobody'"),
+        (("keys", "delete", "nobody"), {}, 2, "give --yes"),
+        (("keys", "create", "x", "--limit", "much"), {}, 2, "not an amount"),
+        (("keys", "create", "x", "--reset", "hourly"), {}, 2, "--reset"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    tmp_path: Path, arguments: Sequence[str], environment: dict[str, str], code: int, told: str
+) -> None:
+    async def story(sim):
+        return await ultrai(sim, tmp_path, *arguments, **environment)
+
+    found, out, error = with_simulator(World(), story)
+    assert (found, out) == (code, "")
+    assert told in error
+    assert error.count("\n") == 1
