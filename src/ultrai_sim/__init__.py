@@ -7,7 +7,6 @@ decided by a `World` (models, money, latency, faults), which can be changed whil
 
 from __future__ import annotations
 
-from ultrai_sim.account import AccountTerms
 from ultrai_sim.app import make_app
 from ultrai_sim.catalogue import Catalogue, Model, load_catalogue
 from ultrai_sim.faults import Fault
@@ -15,6 +14,7 @@ from ultrai_sim.keys import KeyTerms
 from ultrai_sim.scenario import ScenarioError, load_scenario
 from ultrai_sim.schedule import Latency
 from ultrai_sim.serving import Simulator, run_simulator, serve
+from ultrai_sim.terms import AccountTerms
 from ultrai_sim.world import World
 
 __all__ = [

@@ -10,43 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from ultrai_sim import refusals
 from ultrai_sim.bill import BillLine
-from ultrai_sim.charges import Prices, worst_case
+from ultrai_sim.ceilings import Ceiling
+from ultrai_sim.charges import Need
 from ultrai_sim.free_tier import HIGH_QUOTA, HIGH_QUOTA_CREDITS, LOW_QUOTA, FreeTier
 from ultrai_sim.keys import WORKSPACE_ID, Key
 from ultrai_sim.providers import is_named
-from ultrai_sim.refusals import LimitSource
-from ultrai_sim.windows import Interval, Spending, day_of, reset_after
+from ultrai_sim.terms import AccountTerms
+from ultrai_sim.windows import Spending, day_of, reset_after
 
 NOTHING = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountTerms:
-    """What the account starts with, and which of OpenRouter's habits it meets.
-
-    ``free_daily_limit`` None follows the credits: 50 a day below $10 ever bought, else 1000.
-    ``free_counter_lag_s``: how late `/key` learns of a free request. ``key_limit_status``: with 403
-    (as seen) or 402 (as documented) a key's ceiling refuses. ``budget_usd`` is a ceiling over all
-    keys per ``budget_interval``. Providers named in ``byok`` are paid with the account's own keys:
-    OpenRouter takes ``byok_fee`` of the list price, once ``byok_allowance_usd`` of it a month is
-    used up. ``management_credits``: only a management key may read `/credits`.
-    """
-
-    credits_usd: str = "1000"
-    free_per_minute: int = 20
-    free_daily_limit: int | None = None
-    free_counter_lag_s: float = 0.0
-    key_limit_status: Literal[402, 403] = 403
-    budget_usd: str | None = None
-    budget_interval: Interval | None = None
-    byok: tuple[str, ...] = ()
-    byok_fee: str = "0.05"
-    byok_allowance_usd: str = "25000"
-    management_credits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +38,12 @@ class Account:
 
     def __init__(self, terms: AccountTerms, keys: Iterable[Key]) -> None:
         self.terms = terms
-        self.bought = Decimal(terms.credits_usd)
+        self.bought = Decimal(str(terms.credits_usd))
         self.spending = Spending()
         self.byok = Spending()
         self.held = NOTHING
         self.keys = {key.secret: key for key in keys}
+        self.keys_made = 0
         quota = terms.free_daily_limit
         if quota is None:
             quota = HIGH_QUOTA if self.bought >= HIGH_QUOTA_CREDITS else LOW_QUOTA
@@ -83,33 +60,16 @@ class Account:
         found = (key for key in self.keys.values() if key.hash == key_hash)
         return next((key for key in found if key.kind == "inference"), None)
 
-    def reserve(
-        self, key: Key, prices: Prices, *, prompt: int, max_tokens: int, now: float
-    ) -> Hold:
+    def reserve(self, key: Key, need: Need, *, now: float) -> Hold:
         """Hold the worst case of a request; raise the 402 or 403 that it meets instead."""
-        worst, per_token = worst_case(prices, prompt=prompt, max_tokens=max_tokens)
-        ceilings: list[tuple[LimitSource, Decimal, Decimal]] = []
-        if key.limit is not None:
-            ceilings.append(("openrouter_key_limit", self._key_left(key, now=now), key.held))
-        if self.terms.budget_usd is not None:
-            left = self._budget_left(self.terms.budget_usd, now=now)
-            ceilings.append(("openrouter_workspace_budget", left, self.held))
-        credit = self.bought - self.spending.total
-        if credit < 0 or (credit == 0 and worst):
-            raise refusals.insufficient_credit()
-        ceilings.append(("openrouter_credits", credit, self.held))
-        for source, left, held in ceilings:
-            if worst > left:
-                spare = left - (worst - per_token * max_tokens)
-                affordable = max(int(spare / per_token), 0) if per_token else 0
-                if source == "openrouter_key_limit" and not affordable:
-                    raise self._key_refusal(key)
-                raise refusals.cannot_afford(max_tokens, affordable, source=source)
-            if worst > left - held:
-                raise refusals.in_flight_exhausted()
-        self.held += worst
-        key.held += worst
-        return Hold(key, worst)
+        ceilings = self._ceilings(key, now=now)
+        for ceiling in ceilings:
+            ceiling.check_open(need)
+        for ceiling in ceilings:
+            ceiling.check_room(need)
+        self.held += need.worst
+        key.held += need.worst
+        return Hold(key, need.worst)
 
     def release(self, hold: Hold) -> None:
         """Give a hold back, whatever the answer came to."""
@@ -133,28 +93,41 @@ class Account:
         if not any(is_named(provider, name) for name in self.terms.byok):
             return None
         paid = self.byok.within("monthly", day=day_of(now))
-        free = paid < Decimal(self.terms.byok_allowance_usd)
-        return NOTHING if free else Decimal(self.terms.byok_fee)
+        free = paid < Decimal(str(self.terms.byok_allowance_usd))
+        return NOTHING if free else Decimal(str(self.terms.byok_fee))
 
-    def _key_left(self, key: Key, *, now: float) -> Decimal:
-        """What a key's ceiling leaves; its refusal where that is nothing."""
-        left = key.left(day_of(now)) or NOTHING
-        if left <= 0:
-            raise self._key_refusal(key)
-        return left
+    def _ceilings(self, key: Key, *, now: float) -> list[Ceiling]:
+        """All that a request of this key has to fit under, in the order in which it is asked."""
+        credit = self.bought - self.spending.total
+        found = [
+            self._key_ceiling(key, now=now),
+            self._budget_ceiling(now=now),
+            Ceiling("openrouter_credits", credit, self.held, refusals.insufficient_credit),
+        ]
+        return [ceiling for ceiling in found if ceiling is not None]
 
-    def _key_refusal(self, key: Key) -> refusals.Refusal:
-        period = key.limit_reset or "total"
-        return refusals.key_limit_exceeded(period, status=self.terms.key_limit_status)
+    def _key_ceiling(self, key: Key, *, now: float) -> Ceiling | None:
+        left = key.left(day_of(now))
+        if left is None:
+            return None
 
-    def _budget_left(self, budget_usd: str, *, now: float) -> Decimal:
-        """What the budget over all keys leaves; its refusal where that is nothing."""
-        limit, interval = Decimal(budget_usd), self.terms.budget_interval
+        def refuse() -> refusals.Refusal:
+            period = key.limit_reset or "total"
+            return refusals.key_limit_exceeded(period, status=self.terms.key_limit_status)
+
+        return Ceiling("openrouter_key_limit", left, key.held, refuse)
+
+    def _budget_ceiling(self, *, now: float) -> Ceiling | None:
+        if self.terms.budget_usd is None:
+            return None
+        limit, interval = Decimal(str(self.terms.budget_usd)), self.terms.budget_interval
         spent = self.spending.within(interval, day=day_of(now))
-        if spent >= limit:
+
+        def refuse() -> refusals.Refusal:
             resets_at = None if interval is None else reset_after(interval, day_of(now))
-            raise refusals.budget_exceeded(float(limit), float(spent), resets_at=resets_at)
-        return limit - spent
+            return refusals.budget_exceeded(float(limit), float(spent), resets_at=resets_at)
+
+        return Ceiling("openrouter_workspace_budget", limit - spent, self.held, refuse)
 
     def key_body(self, key: Key, now: float) -> dict[str, Any]:
         """The answer of `/key`."""

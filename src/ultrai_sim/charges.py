@@ -89,11 +89,29 @@ def _holds(override: Prices, prompt_tokens: int, *, now: float) -> bool:
     )
 
 
-def worst_case(prices: Prices, *, prompt: int, max_tokens: int) -> tuple[Decimal, Decimal]:
-    """The most that a request can cost before any answer, and per completion token, in USD."""
-    fixed = price_of(prices, "prompt") * prompt + price_of(prices, "request")
-    per_token = price_of(prices, "completion")
-    return fixed + per_token * max_tokens, per_token
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The most that a request can cost before any answer: what is ``fixed``, and per token."""
+
+    fixed: Decimal
+    per_token: Decimal
+    max_tokens: int
+
+    @classmethod
+    def of(cls, prices: Prices, intake: Intake, *, max_tokens: int) -> Need:
+        """The need of a prompt whose answer has at most so many tokens."""
+        parts = sum((price * tokens for price, tokens in prompt_parts(prices, intake)), Decimal(0))
+        fixed = parts + price_of(prices, "request") + tools_price(prices, intake)
+        return cls(fixed, price_of(prices, "completion"), max_tokens)
+
+    @property
+    def worst(self) -> Decimal:
+        """The whole of it, in USD."""
+        return self.fixed + self.per_token * self.max_tokens
+
+    def affordable(self, usd: Decimal) -> int:
+        """How many tokens of an answer so much pays for, beside the prompt."""
+        return max(int((usd - self.fixed) / self.per_token), 0) if self.per_token else 0
 
 
 def charge(

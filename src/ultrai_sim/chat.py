@@ -18,6 +18,7 @@ from aiohttp import web
 from ultrai_sim import refusals
 from ultrai_sim.admission import Letter, Order, read_letter, route_order, take_endpoint, take_order
 from ultrai_sim.aim import Occasion
+from ultrai_sim.charges import Need
 from ultrai_sim.endpoints import Endpoint
 from ultrai_sim.faults import Fault
 from ultrai_sim.generations import Try
@@ -56,13 +57,8 @@ async def _ask_model(
     seen = request[SEEN]
     order = take_order(request, world, letter=letter, wanted=wanted)
     # The key's limit, then the account's credits.
-    hold = order.account.reserve(
-        order.key,
-        order.prices,
-        prompt=order.prompt_tokens,
-        max_tokens=order.ceiling,
-        now=order.began,
-    )
+    need = Need.of(order.prices, order.intake, max_tokens=order.ceiling)
+    hold = order.account.reserve(order.key, need, now=order.began)
     try:
         # The endpoints that may serve; from here on a refusal bears the generation's id.
         endpoints = route_order(order, letter.body)

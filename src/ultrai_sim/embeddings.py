@@ -17,7 +17,7 @@ from aiohttp import web
 
 from ultrai_sim.admission import read_body
 from ultrai_sim.bill import BillLine
-from ultrai_sim.charges import Charge, charge, js_number, prices_at
+from ultrai_sim.charges import Charge, Need, charge, js_number, prices_at
 from ultrai_sim.credentials import inference_key
 from ultrai_sim.embedders import VectorOrder, read_vector_order
 from ultrai_sim.generations import Caller, Generation
@@ -40,7 +40,8 @@ async def embed(request: web.Request, world: World) -> web.Response:
     seen.model = model.id
     tokens = order.text_tokens + order.image_tokens
     prices = prices_at(model.pricing, tokens, now=now)
-    world.money.release(world.money.reserve(key, prices, prompt=tokens, max_tokens=0, now=now))
+    need = Need.of(prices, Intake(tokens), max_tokens=0)
+    world.money.release(world.money.reserve(key, need, now=now))
     drawn = world.draw_id(model.id, blake2b(raw, digest_size=16).digest())
     seen.generation_id = f"gen-{int(now)}-{b64encode(drawn, b'aZ').decode()}"
     fee = world.money.fee(model.provider, now=now)

@@ -68,8 +68,9 @@ async def _create(request: web.Request) -> web.StreamResponse:
         raise refusals.refuse(400, "name: Required")
     _check(body)
     now = world.clock()
-    number = len(world.money.keys)
-    secret = blake2b(f"made {world.seed} {number} {now}".encode(), digest_size=32).hexdigest()
+    world.money.keys_made += 1
+    number = f"made {world.seed} {world.epoch} {world.money.keys_made}"
+    secret = blake2b(number.encode(), digest_size=32).hexdigest()
     expires_at = body.get("expires_at")
     key = Key(
         f"sk-or-v1-{secret}",

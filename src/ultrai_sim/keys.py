@@ -8,6 +8,7 @@ SHA-256 of the secret) or its ``label``.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from ultrai_sim.clock import iso
+from ultrai_sim.reading import Check, a_text, first_problem, money, one_of, true_or_false
 from ultrai_sim.refusals import USER_ID
 from ultrai_sim.windows import INTERVALS, Interval, Spending, reset_after
 
@@ -47,17 +49,29 @@ class KeyTerms:
 
     def __post_init__(self) -> None:
         """Refuse what no key could be."""
-        _check_choice("limit_reset", self.limit_reset, valid=(None, *INTERVALS))
-        _check_choice("kind", self.kind, valid=KINDS)
+        problem = first_problem(self, KEY_CHECKS)
+        if problem is not None:
+            raise KeyTermsError(problem)
         if self.expires_at is not None:
             moment_of(self.expires_at)
 
 
-def _check_choice(name: str, value: object, *, valid: tuple[object, ...]) -> None:
-    if value not in valid:
-        texts = ", ".join(repr(choice) for choice in valid if choice is not None)
-        message = f"{name}: {value!r} is not one of {texts}"
-        raise KeyTermsError(message)
+def a_secret(value: object) -> str | None:
+    """A text that a header can carry, without blanks."""
+    fits = isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
+    return None if fits and value else f"expected letters and digits without blanks, not {value!r}"
+
+
+KEY_CHECKS: Mapping[str, Check] = {
+    "key": a_secret,
+    "limit_usd": money,
+    "limit_reset": one_of(*INTERVALS),
+    "disabled": true_or_false,
+    "name": a_text,
+    "kind": one_of(*KINDS),
+    "expires_at": a_text,
+    "include_byok_in_limit": true_or_false,
+}
 
 
 def moment_of(text: str) -> float:
@@ -108,7 +122,7 @@ class Key:
             terms.key,
             terms.name or f"Key {terms.key[-3:]}",
             terms.kind,
-            None if terms.limit_usd is None else Decimal(terms.limit_usd),
+            None if terms.limit_usd is None else Decimal(str(terms.limit_usd)),
             terms.limit_reset,
             terms.include_byok_in_limit,
             terms.disabled,

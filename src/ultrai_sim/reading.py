@@ -146,6 +146,18 @@ def one_of(*valid: object) -> Check:
     return check
 
 
+def first_problem(terms: object, checks: Mapping[str, Check]) -> str | None:
+    """What is wrong with a dataclass; a field may always be what it is by default."""
+    for spec in fields(terms):  # type: ignore[arg-type]
+        value = getattr(terms, spec.name)
+        if value is spec.default or spec.name not in checks:
+            continue
+        problem = checks[spec.name](value)
+        if problem is not None:
+            return f"{spec.name}: {problem}"
+    return None
+
+
 def read_table(kind: type[Value], row: Any, *, checks: Mapping[str, Check], where: Where) -> Value:
     """A dataclass from a table; every key is one of ``checks`` and passes it."""
     problem = a_table(row)

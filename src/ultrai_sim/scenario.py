@@ -14,13 +14,13 @@ per_token_s = 0.01
 [[latencies]]                    # the same for some models
 model = "openai/*"
 first_token_s = 1.5
-[account]                        # see account.AccountTerms
+[account]                        # see terms.AccountTerms
 credits_usd = "5"
 free_daily_limit = 50
 [says]                           # fixed texts
 "openai/gpt-4o" = "Forty-two."
 [[keys]]                         # see keys.KeyTerms
-key = "sk-or-v1-…"
+key = "sk-or-v1-mine"
 limit_usd = "1"
 [[models]]                       # a model's keys: see catalogue.Model
 id = "acme/one"
@@ -47,11 +47,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ultrai_sim.account import AccountTerms
 from ultrai_sim.catalogue import BUILT_IN, CatalogueError, Model, read_model
 from ultrai_sim.changes import Change
 from ultrai_sim.faults import Fault, FaultError, read_fault
-from ultrai_sim.keys import KINDS, KeyTerms
+from ultrai_sim.keys import KEY_CHECKS, KeyTerms
 from ultrai_sim.pace import SPREAD_KEYS, Pace, Spread
 from ultrai_sim.reading import (
     Check,
@@ -71,7 +70,7 @@ from ultrai_sim.reading import (
     whole,
 )
 from ultrai_sim.schedule import Latency
-from ultrai_sim.windows import INTERVALS
+from ultrai_sim.terms import ACCOUNT_CHECKS, AccountTerms
 from ultrai_sim.world import World
 
 TOP: Mapping[str, Check] = {
@@ -95,29 +94,6 @@ TABLES: Mapping[str, type] = {
     "changes": list,
 }
 LATENCY: Mapping[str, Check] = dict.fromkeys((*SPREAD_KEYS, "comment_every_s"), seconds)
-ACCOUNT: Mapping[str, Check] = {
-    "credits_usd": money,
-    "free_per_minute": whole,
-    "free_daily_limit": whole,
-    "free_counter_lag_s": seconds,
-    "key_limit_status": one_of(402, 403),
-    "budget_usd": money,
-    "budget_interval": one_of(*INTERVALS),
-    "byok": texts,
-    "byok_fee": money,
-    "byok_allowance_usd": money,
-    "management_credits": true_or_false,
-}
-KEYS: Mapping[str, Check] = {
-    "key": a_text,
-    "limit_usd": money,
-    "limit_reset": one_of(*INTERVALS),
-    "disabled": true_or_false,
-    "name": a_text,
-    "kind": one_of(*KINDS),
-    "expires_at": a_text,
-    "include_byok_in_limit": true_or_false,
-}
 CHANGES: Mapping[str, Check] = {
     "at_s": seconds,
     "requests": whole,
@@ -184,11 +160,11 @@ def read_scenario(document: Mapping[str, Any]) -> World:
         latency=latency,
         paces=paces,
         account=read_table(
-            AccountTerms, document.get("account", {}), checks=ACCOUNT, where=Where("account")
+            AccountTerms, document.get("account", {}), checks=ACCOUNT_CHECKS, where=Where("account")
         ),
         says=_read_says(document.get("says", {})),
         keys=[
-            read_table(KeyTerms, row, checks=KEYS, where=Where("keys", index))
+            read_table(KeyTerms, row, checks=KEY_CHECKS, where=Where("keys", index))
             for index, row in enumerate(document.get("keys", []))
         ],
         models=[

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ultrai_sim.account import Account, AccountTerms
+from ultrai_sim.account import Account
 from ultrai_sim.bill import BillLine
 from ultrai_sim.catalogue import Catalogue, Model, load_catalogue
 from ultrai_sim.changes import Change, Changes
@@ -29,6 +29,7 @@ from ultrai_sim.prompt_cache import PromptCache
 from ultrai_sim.response_cache import ResponseCache
 from ultrai_sim.schedule import Latency
 from ultrai_sim.speech import Answer
+from ultrai_sim.terms import AccountTerms
 from ultrai_sim.wire import Frame, UsageDialect
 
 MOST_REQUESTS_KEPT = 10_000
