@@ -30,6 +30,7 @@ from ultrai_sim.question import Question, read_question
 from ultrai_sim.routing import route
 from ultrai_sim.searching import searches_natively
 from ultrai_sim.thinking import Thinking, read_thinking
+from ultrai_sim.tiers import by_tier, read_tier, served_tier, tiered
 from ultrai_sim.world import SEEN, World
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Order:
     ``likeness`` is the same for requests with the same body. ``prices`` are those of the moment at
     which it ``began``, ``fee`` the share of them that is left to pay where the account's own key
     pays the provider. ``tries`` are the endpoints that failed before, ``source_id`` the generation
-    whose answer is given again.
+    whose answer is given again. ``tier`` is the service tier asked for, ``served_tier`` the one
+    that the endpoint has.
     """
 
     account: Account
@@ -69,6 +71,8 @@ class Order:
     attempt: int
     generation_id: str
     began: float
+    tier: str = "default"
+    served_tier: str | None = None
     fee: Decimal | None = None
     tries: list[Try] = field(default_factory=list)
     source_id: str | None = None
@@ -132,7 +136,7 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
     drawn = world.draw_id(asked.id, likeness)
     model = world.listing.concrete(asked, drawn[0])
     question, intake, thinking = _read(world, letter, model=model, likeness=likeness)
-    return Order(
+    order = Order(
         account=world.money,
         key=letter.key,
         authorization=letter.authorization,
@@ -142,19 +146,23 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
         question=question,
         likeness=likeness,
         intake=intake,
-        prices=prices_at(model.pricing, intake.tokens, now=began),
+        prices=model.pricing,
         max_tokens=_max_tokens(body),
         stream=seen.stream,
         thinking=thinking,
         attempt=seen.attempt,
         generation_id=f"gen-{int(began)}-{b64encode(drawn, b'aZ').decode()}",
         began=began,
+        tier=read_tier(body),
     )
+    _price(order, model.pricing)
+    return order
 
 
-def route_order(order: Order, body: Mapping[str, Any]) -> list[Endpoint]:
+def route_order(order: Order, body: Mapping[str, Any]) -> Sequence[Endpoint]:
     """The endpoints that may serve, in their order; 400 or 404 where there is no way."""
-    endpoints = route(body, order.model, asked=str(body.get("model")))
+    endpoints: Sequence[Endpoint] = route(body, order.model, asked=str(body.get("model")))
+    endpoints = by_tier(endpoints, order.tier)
     take_endpoint(order, endpoints[0])
     _check_window(order)
     return endpoints
@@ -163,8 +171,14 @@ def route_order(order: Order, body: Mapping[str, Any]) -> list[Endpoint]:
 def take_endpoint(order: Order, endpoint: Endpoint) -> None:
     """Let this endpoint serve, at its price."""
     order.provider = endpoint.provider
-    if endpoint.pricing is not order.model.pricing:
-        order.prices = prices_at(endpoint.pricing, order.intake.tokens, now=order.began)
+    _price(order, endpoint.pricing)
+
+
+def _price(order: Order, pricing: Prices) -> None:
+    """Put down what this list asks of the order now, in the tier in which its provider serves."""
+    order.served_tier = served_tier(order.tier, order.provider)
+    prices = prices_at(pricing, order.intake.tokens, now=order.began)
+    order.prices = tiered(prices, order.served_tier, terms=order.account.terms)
 
 
 def _read(world: World, letter: Letter, *, model: Model, likeness: bytes) -> Reading:

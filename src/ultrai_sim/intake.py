@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
@@ -59,11 +59,20 @@ def prompt_parts(prices: Mapping[str, Any], intake: Intake) -> list[tuple[Decima
     """The prompt as prices and how many tokens are paid at each."""
     an_hour = 3600.0
     write = "input_cache_write_1h" if intake.kept_s >= an_hour else "input_cache_write"
-    return [
-        (price_of(prices, "prompt"), intake.tokens - intake.cached - intake.written),
-        (price_of(prices, "input_cache_read", instead="prompt"), intake.cached),
+    fresh = intake.tokens - intake.cached - intake.written
+    # What was heard may have been cached too, with all that stood before it.
+    heard = min(intake.audio, fresh)
+    again = min(intake.audio - heard, intake.cached)
+    read = "input_cache_read" if "input_cache_read" in prices else "prompt"
+    parts = [
+        (price_of(prices, "prompt"), fresh - heard),
+        (price_of(prices, read), intake.cached - again),
         (price_of(prices, write, instead="prompt"), intake.written),
     ]
+    if intake.audio:
+        parts.append((price_of(prices, "audio", instead="prompt"), heard))
+        parts.append((price_of(prices, "input_audio_cache", instead=read), again))
+    return parts
 
 
 def tools_price(prices: Mapping[str, Any], intake: Intake) -> Decimal:
@@ -79,6 +88,9 @@ def cache_discount(prices: Mapping[str, Any], intake: Intake) -> float | None:
     """What caching saved, below zero where writing cost more; None where nothing was cached."""
     if not intake.cached and not intake.written:
         return None
-    plain = price_of(prices, "prompt")
-    paid = sum(price * tokens for price, tokens in prompt_parts(prices, intake))
-    return float(plain * intake.tokens - paid)
+    plain = replace(intake, cached=0, written=0)
+    return float(_sum(prices, plain) - _sum(prices, intake))
+
+
+def _sum(prices: Mapping[str, Any], intake: Intake) -> Decimal:
+    return sum((price * tokens for price, tokens in prompt_parts(prices, intake)), NOTHING)

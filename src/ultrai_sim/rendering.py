@@ -12,7 +12,7 @@ from typing import Any
 from ultrai_sim.admission import Order
 from ultrai_sim.charges import FOR_NOTHING, charge
 from ultrai_sim.composing import Speaker, compose
-from ultrai_sim.manners import fingerprint_of, tier_of
+from ultrai_sim.manners import fingerprint_of
 from ultrai_sim.prompt_cache import LEAST_TOKENS, prefixes_of
 from ultrai_sim.replies import OPEN_HEADERS
 from ultrai_sim.response_cache import zeroed
@@ -42,6 +42,7 @@ def rendering_of(world: World, order: Order) -> Rendered:
         intake.cached,
         intake.written,
         order.fee,
+        order.served_tier,
         order.source_id is not None,
         tuple(order.prices.values()),
     )
@@ -116,7 +117,7 @@ def style_of(world: World, order: Order) -> Style:
         world.usage_dialect,
         max(world.tokens_per_frame, 1),
         fingerprint=None if looped else fingerprint_of(order.provider, order.model.id),
-        tier=None if looped else tier_of(order.provider),
+        tier=None if looped else order.served_tier,
         legacy=order.question.legacy,
     )
 

@@ -16,7 +16,6 @@ from ultrai_sim.bill import BillLine
 from ultrai_sim.charges import Charge, charge
 from ultrai_sim.generations import Caller, Generation
 from ultrai_sim.intake import cache_discount
-from ultrai_sim.manners import tier_of
 from ultrai_sim.providers import PROVIDERS
 from ultrai_sim.schedule import Latency
 from ultrai_sim.world import Rendered, SeenRequest, World
@@ -82,7 +81,7 @@ def settle(
             source_id=order.source_id,
             elapsed_s=over - order.began,
             router=order.asked.id if order.asked.tokenizer == "Router" else None,
-            service_tier=tier_of(order.provider),
+            service_tier=order.served_tier,
             cache_discount=None if paid is None else _discount(order),
             output=rendered.told,
         )

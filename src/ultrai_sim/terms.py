@@ -32,7 +32,9 @@ class AccountTerms:
     (as seen) or 402 (as documented) a key's ceiling refuses. ``budget_usd`` is a ceiling over all
     keys per ``budget_interval``. Providers named in ``byok`` are paid with the account's own keys:
     OpenRouter takes ``byok_fee`` of the list price, once ``byok_allowance_usd`` of it a month is
-    used up. ``management_credits``: only a management key may read `/credits`. Amounts are in USD.
+    used up. ``management_credits``: only a management key may read `/credits`. ``flex_price`` and
+    ``priority_price`` are what these service tiers cost, as parts of the list price. Amounts are in
+    USD.
     """
 
     credits_usd: str = "1000"
@@ -46,6 +48,8 @@ class AccountTerms:
     byok_fee: str = "0.05"
     byok_allowance_usd: str = "25000"
     management_credits: bool = False
+    flex_price: str = "0.5"
+    priority_price: str = "2"
 
     def __post_init__(self) -> None:
         """Refuse what no account could be."""
@@ -66,4 +70,6 @@ ACCOUNT_CHECKS: Mapping[str, Check] = {
     "byok_fee": money,
     "byok_allowance_usd": money,
     "management_credits": true_or_false,
+    "flex_price": money,
+    "priority_price": money,
 }
