@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from ultrai.domain.errors import CredentialsError
 from ultrai.domain.secret import Secret
 from ultrai.settings.places import World
+from ultrai.settings.secret_stores import from_keyring, from_vault
 
 
 class Resolver(Protocol):
@@ -26,7 +27,7 @@ class Resolver(Protocol):
         """The key behind `rest`, what follows the scheme; else CredentialsError."""
 
 
-AWAITED_SCHEMES: Final = ("keyring", "vault", "aws-sm", "azure-kv", "gcp-sm")
+AWAITED_SCHEMES: Final = ("aws-sm", "azure-kv", "gcp-sm")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*):")
 _LONGEST_KEY = 4096
@@ -105,7 +106,12 @@ def from_file(rest: str, *, world: World, folder: Path) -> str:
 
 
 RESOLVERS: Final[Mapping[str, Resolver]] = MappingProxyType(
-    {"env": from_environment, "file": from_file}
+    {
+        "env": from_environment,
+        "file": from_file,
+        "keyring": from_keyring,
+        "vault": from_vault,
+    }
 )
 
 

@@ -117,7 +117,7 @@ def test_a_key_in_the_environment_is_taken_and_masked(loaded):
     [
         ("env:NOT_SET", "NOT_SET is not set"),
         ("file:gone", "cannot be read"),
-        ("vault:a/b", "not available yet"),
+        ("aws-sm:a/b", "not available yet"),
         ("two words", "a blank"),
     ],
 )
