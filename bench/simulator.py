@@ -178,10 +178,11 @@ def _speed_rows(rounds: int, answers: int) -> list[Row]:
                 assert answered == answers
                 if turn:
                     taken[name].append((server.cpu_s() - before_s) / answers)
-    rows = [Row(SERVED, "bare aiohttp, always the same bytes", 1 / median(taken["floor"]), "/s")]
+    rows = [Row(SERVED, "bare aiohttp, always the same bytes", 1 / min(taken["floor"]), "/s")]
     for name, target in (("equal", EQUAL_TARGET), ("different", None)):
         ratio = median(a / b for a, b in zip(taken[name], taken["floor"], strict=True))
-        speed = 1 / median(taken[name])
+        # The best round: a busy machine only takes away. The ratio is the rounds' median.
+        speed = 1 / min(taken[name])
         rows.append(
             Row(SERVED, f"{name} questions", speed, "/s", ratio=ratio, target=target, at_least=True)
         )

@@ -40,8 +40,15 @@ DEFAULT_MAX_TOKENS = 4096
 MOST_MODELS = 3
 MOST_READ_KEPT = 256
 
-Reading = tuple[Question, Intake, Thinking]
-"""What a request's body says to one model."""
+
+@dataclass(slots=True)
+class Reading:
+    """What a request's body says to one model; ``endpoints`` once they were looked for."""
+
+    question: Question
+    intake: Intake
+    thinking: Thinking
+    endpoints: Sequence[Endpoint] = ()
 
 
 @dataclass(slots=True)
@@ -61,6 +68,7 @@ class Order:
     asked: Model
     model: Model
     provider: str
+    reading: Reading
     question: Question
     likeness: bytes
     intake: Intake
@@ -135,7 +143,7 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
     likeness = blake2b(raw, digest_size=16).digest()
     drawn = world.draw_id(asked.id, likeness)
     model = world.listing.concrete(asked, drawn[0])
-    question, intake, thinking = _read(world, letter, model=model, likeness=likeness)
+    reading = _read(world, letter, model=model, likeness=likeness)
     order = Order(
         account=world.money,
         key=letter.key,
@@ -143,13 +151,14 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
         asked=asked,
         model=model,
         provider=model.provider,
-        question=question,
+        reading=reading,
+        question=reading.question,
         likeness=likeness,
-        intake=intake,
+        intake=reading.intake,
         prices=model.pricing,
         max_tokens=_max_tokens(body),
         stream=seen.stream,
-        thinking=thinking,
+        thinking=reading.thinking,
         attempt=seen.attempt,
         generation_id=f"gen-{int(began)}-{b64encode(drawn, b'aZ').decode()}",
         began=began,
@@ -161,8 +170,10 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
 
 def route_order(order: Order, body: Mapping[str, Any]) -> Sequence[Endpoint]:
     """The endpoints that may serve, in their order; 400 or 404 where there is no way."""
-    endpoints: Sequence[Endpoint] = route(body, order.model, asked=str(body.get("model")))
-    endpoints = by_tier(endpoints, order.tier)
+    reading = order.reading
+    if not reading.endpoints:
+        reading.endpoints = route(body, order.model, asked=str(body.get("model")))
+    endpoints = by_tier(reading.endpoints, order.tier)
     take_endpoint(order, endpoints[0])
     _check_window(order)
     return endpoints
@@ -186,10 +197,10 @@ def _read(world: World, letter: Letter, *, model: Model, likeness: bytes) -> Rea
     key = (likeness, model.id)
     known = world.read.get(key)
     if known is not None and known[0] is model:
-        reading: Reading = known[1]
-        return reading
+        same: Reading = known[1]
+        return same
     question = read_question(letter.body, letter.messages, supported=model.parameters)
-    reading = (question, _intake(question, model), read_thinking(letter.body, model))
+    reading = Reading(question, _intake(question, model), read_thinking(letter.body, model))
     if len(world.read) >= MOST_READ_KEPT:
         world.read.clear()
     world.read[key] = (model, reading)

@@ -7,17 +7,17 @@ against it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from ultrai_sim.clock import iso
 from ultrai_sim.keys import Key
 from ultrai_sim.windows import day_of, iso_day
 
 
-@dataclass(frozen=True, slots=True)
-class BillLine:
+class BillLine(msgspec.Struct, frozen=True):
     """One generation. ``cost`` is in USD, ``cost_wire`` the literal that `usage.cost` carried.
 
     It belongs to the UTC day on which it was created. ``upstream`` is what the provider was paid

@@ -8,6 +8,8 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from ultrai_sim.bill import BillLine
 from ultrai_sim.clock import iso
 from ultrai_sim.keys import WORKSPACE_ID
@@ -29,8 +31,7 @@ class Try:
     latency_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """What a request told of itself beside its question."""
 
     headers: Mapping[str, str]
@@ -47,8 +48,7 @@ class Caller:
         return self.body.get(name) if isinstance(self.body, dict) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(msgspec.Struct, frozen=True):
     """A finished or cancelled request. Durations are seconds.
 
     It is told from ``available_at`` on. ``latency_s`` is the time to the first token, ``tries`` are
