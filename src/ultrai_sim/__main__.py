@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,8 +16,9 @@ from typing import NoReturn
 import msgspec
 
 from ultrai_sim.board import Board
-from ultrai_sim.catalogue import BUILT_IN, CatalogueError, load_catalogue
+from ultrai_sim.catalogue import BUILT_IN, Catalogue, CatalogueError, load_catalogue
 from ultrai_sim.checking import describe
+from ultrai_sim.real_catalogue import is_json, read_listing
 from ultrai_sim.scenario import ScenarioError, gallery, load_scenario
 from ultrai_sim.serving import serve
 from ultrai_sim.world import SeenRequest, World
@@ -103,9 +105,20 @@ def _world(options: argparse.Namespace) -> World:
             reason = getattr(error, "strerror", None) or "not UTF-8"
             message = f"{options.catalogue}: cannot be read: {reason}"
             raise CatalogueError(message) from None
-        world.catalogue = load_catalogue(options.catalogue, text=text)
+        world.catalogue = _catalogue(options.catalogue, text)
     world.reset()
     return world
+
+
+def _catalogue(name: str, text: str) -> Catalogue:
+    """A file of models: TOML of our own, or a real answer of `/models`."""
+    if is_json(text):
+        return read_listing(name, text)
+    try:
+        return load_catalogue(name, text=text)
+    except tomllib.TOMLDecodeError as error:
+        message = f"{name}: neither TOML nor JSON: {error}"
+        raise CatalogueError(message) from None
 
 
 async def _serve(world: World, options: argparse.Namespace) -> None:
