@@ -23,12 +23,14 @@ from ultrai_sim.charges import Prices, prices_at
 from ultrai_sim.credentials import inference_key
 from ultrai_sim.endpoints import Endpoint
 from ultrai_sim.generations import Try
+from ultrai_sim.guardrails import unguarded
 from ultrai_sim.intake import Intake, Search
 from ultrai_sim.keys import Key
 from ultrai_sim.prompt_cache import Prefix
 from ultrai_sim.question import Question, read_question
 from ultrai_sim.routing import route
 from ultrai_sim.searching import searches_natively
+from ultrai_sim.speech import Answer
 from ultrai_sim.thinking import Thinking, read_thinking
 from ultrai_sim.tiers import by_tier, read_tier, served_tier, tiered
 from ultrai_sim.world import SEEN, World
@@ -59,7 +61,7 @@ class Order:
     which it ``began``, ``fee`` the share of them that is left to pay where the account's own key
     pays the provider. ``tries`` are the endpoints that failed before, ``source_id`` the generation
     whose answer is given again. ``tier`` is the service tier asked for, ``served_tier`` the one
-    that the endpoint has.
+    that the endpoint has. ``answer`` is what it said, unless a fault has changed it.
     """
 
     account: Account
@@ -84,6 +86,7 @@ class Order:
     fee: Decimal | None = None
     tries: list[Try] = field(default_factory=list)
     source_id: str | None = None
+    answer: Answer | None = None
     cache_headers: dict[str, str] = field(default_factory=dict)
     prefixes: Sequence[Prefix] = ()
 
@@ -172,7 +175,9 @@ def route_order(order: Order, body: Mapping[str, Any]) -> Sequence[Endpoint]:
     """The endpoints that may serve, in their order; 400 or 404 where there is no way."""
     reading = order.reading
     if not reading.endpoints:
-        reading.endpoints = route(body, order.model, asked=str(body.get("model")))
+        allowed = unguarded(order.model, terms=order.account.terms)
+        asked = str(body.get("model"))
+        reading.endpoints = route(body, order.model, asked=asked, endpoints=allowed)
     endpoints = by_tier(reading.endpoints, order.tier)
     take_endpoint(order, endpoints[0])
     _check_window(order)

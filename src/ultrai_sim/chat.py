@@ -10,6 +10,7 @@ rendered for the first request like it. Otherwise `performing` plays it step by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,17 +19,25 @@ from aiohttp import web
 from ultrai_sim import refusals
 from ultrai_sim.admission import Letter, Order, read_letter, route_order, take_endpoint, take_order
 from ultrai_sim.aim import Occasion
+from ultrai_sim.catalogue import Model
 from ultrai_sim.charges import Need
 from ultrai_sim.endpoints import Endpoint
-from ultrai_sim.faults import Fault
 from ultrai_sim.generations import Try
 from ultrai_sim.performing import perform, refuse_if_due
 from ultrai_sim.refusals import Refusal
-from ultrai_sim.rendering import JSON_HEADERS, STREAM_HEADERS, envelope_of, rendering_of
-from ultrai_sim.response_cache import Wish, headers_of
+from ultrai_sim.rendering import (
+    JSON_HEADERS,
+    STREAM_HEADERS,
+    envelope_of,
+    render,
+    rendering_of,
+    style_of,
+)
+from ultrai_sim.response_cache import Kept, Wish, headers_of
 from ultrai_sim.settlement import FULL, settle
+from ultrai_sim.speech import Answer
 from ultrai_sim.wire import COMMENT, DONE
-from ultrai_sim.world import SEEN, SeenRequest, World
+from ultrai_sim.world import SEEN, Rendered, SeenRequest, World
 
 RATE_LIMITED = 429
 SERVER_ERRORS = 500
@@ -64,7 +73,12 @@ async def _ask_model(
         endpoints = route_order(order, letter.body)
         seen.generation_id = order.generation_id
         _moderate(world, order)
-        return await _try_endpoints(request, world, order=order, endpoints=endpoints)
+        wish = world.response_cache.read_wish(
+            request.headers, letter.body, secret=order.key.secret, route=request.path
+        )
+        if wish is None:
+            return await _try_endpoints(request, world, order=order, endpoints=endpoints)
+        return await _with_cache(request, world, order=order, endpoints=endpoints, wish=wish)
     finally:
         order.account.release(hold)
 
@@ -111,38 +125,53 @@ async def _try(
     seen.faults = (*seen.faults, *(fault.kind for fault in faults))
     if faults:
         await refuse_if_due(world, order, faults=faults)
-    wish = world.response_cache.read_wish(
-        request.headers, order_body(seen), secret=order.key.secret, route=request.path
-    )
-    if wish is not None:
-        return await _from_cache(request, world, order=order, wish=wish, faults=faults)
     if not faults and world.latency.is_zero and not world.paces:
         return _at_once(world, order, seen=seen)
-    return await perform(request, world, order=order, faults=faults)
+    response = await perform(request, world, order=order, faults=faults)
+    if faults:
+        order.answer = None  # what went out may be another one
+    return response
 
 
-def order_body(seen: SeenRequest) -> dict[str, Any]:
-    """The body as it came."""
-    return seen.body if isinstance(seen.body, dict) else {}
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Who gave an answer that is kept, and what it said."""
+
+    asked: Model
+    model: Model
+    provider: str
+    served_tier: str | None
+    answer: Answer
 
 
-async def _from_cache(
-    request: web.Request, world: World, *, order: Order, wish: Wish, faults: Sequence[Fault]
+async def _with_cache(
+    request: web.Request,
+    world: World,
+    *,
+    order: Order,
+    endpoints: Sequence[Endpoint],
+    wish: Wish,
 ) -> web.StreamResponse:
     """What was kept, at no cost; or a new answer, which is kept if it is given whole."""
-    now, seen = world.clock(), request[SEEN]
-    kept = world.response_cache.find(wish, now)
-    order.cache_headers = headers_of(wish, kept, now=now)
+    seen = request[SEEN]
+    kept = world.response_cache.find(wish, order.began)
+    order.cache_headers = headers_of(wish, kept, now=order.began)
     if kept is not None:
-        order.source_id = kept.generation_id
-        return _at_once(world, order, seen=seen)
-    if not faults and world.latency.is_zero and not world.paces:
-        response: web.StreamResponse = _at_once(world, order, seen=seen)
-    else:
-        response = await perform(request, world, order=order, faults=faults)
-    if seen.outcome == "complete" and not faults:
-        world.response_cache.keep(wish, order.generation_id, now=now)
+        return _again(world, order, kept=kept, seen=seen)
+    response = await _try_endpoints(request, world, order=order, endpoints=endpoints)
+    if seen.outcome == "complete" and order.answer is not None:
+        given = Given(order.asked, order.model, order.provider, order.served_tier, order.answer)
+        world.response_cache.keep(wish, order.generation_id, now=world.clock(), content=given)
     return response
+
+
+def _again(world: World, order: Order, *, kept: Kept, seen: SeenRequest) -> web.Response:
+    """Give an answer once more, as the same model and provider gave it, for nothing."""
+    given: Given = kept.content
+    order.asked, order.model, order.provider = given.asked, given.model, given.provider
+    order.served_tier, order.source_id = given.served_tier, kept.generation_id
+    rendered = render(given.answer, order, style=style_of(world, order))
+    return _send(world, order, rendered=rendered, seen=seen)
 
 
 def _occasion(world: World, order: Order) -> Occasion:
@@ -156,7 +185,11 @@ def _occasion(world: World, order: Order) -> Occasion:
 
 
 def _at_once(world: World, order: Order, *, seen: SeenRequest) -> web.Response:
-    rendered = rendering_of(world, order)
+    return _send(world, order, rendered=rendering_of(world, order), seen=seen)
+
+
+def _send(world: World, order: Order, *, rendered: Rendered, seen: SeenRequest) -> web.Response:
+    """A whole answer in one write."""
     envelope = envelope_of(order)
     if order.stream:
         head = envelope.head()

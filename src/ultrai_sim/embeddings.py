@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from base64 import b64encode
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -17,15 +18,41 @@ from aiohttp import web
 
 from ultrai_sim.admission import read_body
 from ultrai_sim.bill import BillLine
-from ultrai_sim.charges import Charge, Need, charge, js_number, prices_at
+from ultrai_sim.charges import FOR_NOTHING, Charge, Need, charge, js_number, prices_at
 from ultrai_sim.credentials import inference_key
 from ultrai_sim.embedders import VectorOrder, read_vector_order
 from ultrai_sim.generations import Caller, Generation
+from ultrai_sim.guardrails import unguarded
 from ultrai_sim.intake import Intake
+from ultrai_sim.keys import Key
 from ultrai_sim.rendering import JSON_HEADERS
+from ultrai_sim.response_cache import Kept, headers_of, zeroed
 from ultrai_sim.tokens import NORMALISED
 from ultrai_sim.vectors import shortened, vector_of
 from ultrai_sim.world import SEEN, SeenRequest, World
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A request for vectors that is answered, and at what cost; ``kept`` where a cache answers."""
+
+    order: VectorOrder
+    key: Key
+    generation_id: str
+    began: float
+    cost: Charge
+    kept: Kept | None
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """The ``usage`` object."""
+        usage = _usage(self.order, self.cost)
+        return usage if self.kept is None else zeroed(usage)
+
+    @property
+    def source_id(self) -> str | None:
+        """The generation whose answer is given again."""
+        return None if self.kept is None else self.kept.generation_id
 
 
 async def embed(request: web.Request, world: World) -> web.Response:
@@ -38,36 +65,34 @@ async def embed(request: web.Request, world: World) -> web.Response:
     order = read_vector_order(seen.body)
     model, now = order.embedder.model, world.clock()
     seen.model = model.id
-    tokens = order.text_tokens + order.image_tokens
-    prices = prices_at(model.pricing, tokens, now=now)
-    need = Need.of(prices, Intake(tokens), max_tokens=0)
+    intake = Intake(order.text_tokens + order.image_tokens)
+    prices = prices_at(model.pricing, intake.tokens, now=now)
+    need = Need.of(prices, intake, max_tokens=0)
     world.money.release(world.money.reserve(key, need, now=now))
+    unguarded(model, terms=world.money.terms)
     drawn = world.draw_id(model.id, blake2b(raw, digest_size=16).digest())
     seen.generation_id = f"gen-{int(now)}-{b64encode(drawn, b'aZ').decode()}"
-    fee = world.money.fee(model.provider, now=now)
-    cost = charge(prices, Intake(tokens), completion_tokens=0, fee=fee)
-    body = msgspec.json.encode(_answer(order, cost, generation_id=seen.generation_id))
-    line = BillLine(
-        generation_id=seen.generation_id,
-        model=model.id,
-        permaslug=model.canonical,
-        provider=model.provider,
-        key=key,
-        created_at=now,
-        prompt_tokens=tokens,
-        completion_tokens=0,
-        cost=cost.exact,
-        cost_wire=cost.wire,
-        billed=True,
-        cancelled=False,
-        upstream=cost.upstream,
+    wish = world.response_cache.read_wish(
+        request.headers, seen.body, secret=key.secret, route=request.path
     )
-    world.record(_generation(line, order, seen=seen, available_at=now + world.generation_lag_s))
+    kept = None if wish is None else world.response_cache.find(wish, now)
+    if wish is not None and kept is None:
+        world.response_cache.keep(wish, seen.generation_id, now=now)
+    fee = world.money.fee(model.provider, now=now)
+    cost = charge(prices, intake, completion_tokens=0, fee=fee)
+    if kept is not None:
+        cost = FOR_NOTHING
+    delivery = Delivery(order, key, seen.generation_id, now, cost, kept)
+    body = msgspec.json.encode(_answer(delivery))
+    world.record(_generation(delivery, seen, available_at=now + world.generation_lag_s))
     seen.outcome = "complete"
-    return web.Response(body=body, headers={**JSON_HEADERS, "X-Generation-Id": seen.generation_id})
+    told = {} if wish is None else headers_of(wish, kept, now=now)
+    headers = {**JSON_HEADERS, "X-Generation-Id": seen.generation_id, **told}
+    return web.Response(body=body, headers=headers)
 
 
-def _answer(order: VectorOrder, cost: Charge, *, generation_id: str) -> dict[str, Any]:
+def _answer(delivery: Delivery) -> dict[str, Any]:
+    order = delivery.order
     model = order.embedder.model
     made = (
         vector_of(piece.text, salt=model.id, size=order.embedder.size) for piece in order.pieces
@@ -79,9 +104,9 @@ def _answer(order: VectorOrder, cost: Charge, *, generation_id: str) -> dict[str
             for index, vector in enumerate(made)
         ],
         "model": model.answers_as,
-        "usage": _usage(order, cost),
+        "usage": delivery.usage,
         "provider": model.provider,
-        "id": generation_id,
+        "id": delivery.generation_id,
     }
 
 
@@ -115,17 +140,36 @@ def _usage(order: VectorOrder, cost: Charge) -> dict[str, Any]:
     return usage
 
 
-def _generation(
-    line: BillLine, order: VectorOrder, *, seen: SeenRequest, available_at: float
-) -> Generation:
+def _generation(delivery: Delivery, seen: SeenRequest, *, available_at: float) -> Generation:
+    order = delivery.order
     normalised = sum(piece.count(NORMALISED) for piece in order.pieces) + order.image_tokens
     return Generation(
-        line=line,
+        line=_line(delivery),
         finish_reason=None,
         native_finish_reason=None,
-        normalised=(normalised, 0),
+        normalised=(normalised if delivery.kept is None else 0, 0),
         streamed=False,
         caller=Caller(seen.headers, seen.body),
         available_at=available_at,
         api_type="embeddings",
+        source_id=delivery.source_id,
+    )
+
+
+def _line(delivery: Delivery) -> BillLine:
+    model, cost = delivery.order.embedder.model, delivery.cost
+    return BillLine(
+        generation_id=delivery.generation_id,
+        model=model.id,
+        permaslug=model.canonical,
+        provider=model.provider,
+        key=delivery.key,
+        created_at=delivery.began,
+        prompt_tokens=delivery.usage["prompt_tokens"],
+        completion_tokens=0,
+        cost=cost.exact,
+        cost_wire=cost.wire,
+        billed=delivery.kept is None,
+        cancelled=False,
+        upstream=cost.upstream,
     )

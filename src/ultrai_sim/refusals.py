@@ -253,6 +253,24 @@ def blocked_by_guardrail(patterns: Sequence[str]) -> Refusal:
     return refuse(403, message, metadata={"patterns": list(patterns)})
 
 
+def guarded(reasons: Mapping[str, int]) -> Refusal:
+    """A guardrail of the account allows no endpoint; for each reason how many it bars."""
+    count = sum(reasons.values())
+    metadata = {
+        "input_endpoint_count": count,
+        "ineligibility_reasons": [
+            {"reason": reason, "endpoint_count": barred, "configure_url": f"{SETTINGS}/privacy"}
+            for reason, barred in reasons.items()
+        ],
+        "failed_routing_step": "Filter by Guardrails",
+    }
+    message = (
+        f"0 endpoints out of {count} requested are available matching your guardrail "
+        "restrictions and data policy."
+    )
+    return refuse(404, message, metadata=metadata)
+
+
 def shared_pool(model_id: str, provider: str, *, retry_after: float | str) -> Refusal:
     """The pool that OpenRouter's accounts share at a provider is full."""
     text = retry_after if isinstance(retry_after, str) else f"{retry_after:g}"

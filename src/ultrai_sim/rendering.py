@@ -43,14 +43,14 @@ def rendering_of(world: World, order: Order) -> Rendered:
         intake.written,
         order.fee,
         order.served_tier,
-        order.source_id is not None,
         tuple(order.prices.values()),
     )
     known = world.rendered.get(key)
-    if known is not None:
-        return known
-    style = style_of(world, order)
-    return world.remember(key, render(_compose(world, order), order, style=style))
+    if known is None:
+        style = style_of(world, order)
+        known = world.remember(key, render(_compose(world, order), order, style=style))
+    order.answer = known.answer
+    return known
 
 
 def _ask_cache(world: World, order: Order) -> None:

@@ -3,7 +3,8 @@
 `X-OpenRouter-Cache: true` lets a request be kept and answered from what was kept; `-TTL` says for
 how long (1 to 86400 s, 300 by default), `-Clear: true` forgets it first. What counts is the key,
 the model, the route, whether it streams, and the body; the order of its properties matters. Only
-answers are kept, no refusals. A hit has a new id and an age, all counts of its usage are zero.
+answers are kept, no refusals. A hit has a new id and an age, all counts of its usage are zero. No
+provider is asked for it, so that none can fail; the account's own checks come before.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A generation whose answer may be given again until ``ends``."""
+    """A generation whose answer, ``content``, may be given again until ``ends``."""
 
     generation_id: str
     began: float
     ends: float
+    content: Any
 
 
 class ResponseCache:
@@ -64,11 +66,12 @@ class ResponseCache:
             return None
         return kept
 
-    def keep(self, wish: Wish, generation_id: str, *, now: float) -> None:
+    def keep(self, wish: Wish, generation_id: str, *, now: float, content: Any = None) -> None:
         """Remember an answer that was given whole."""
+        self._kept.pop(wish.key, None)
         if len(self._kept) >= MOST_KEPT:
             del self._kept[next(iter(self._kept))]
-        self._kept[wish.key] = Kept(generation_id, now, now + wish.ttl_s)
+        self._kept[wish.key] = Kept(generation_id, now, now + wish.ttl_s, content)
 
 
 def headers_of(wish: Wish, kept: Kept | None, *, now: float) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import Model
-from ultrai_sim.endpoints import Endpoint, endpoints_of
+from ultrai_sim.endpoints import Endpoint
 
 ROUTING_PAGE = "https://openrouter.ai/docs/guides/routing/provider-selection"
 PRIVACY_PAGE = "https://openrouter.ai/settings/privacy"
@@ -57,10 +57,12 @@ class Step:
     more: Mapping[str, Any] | None = None
 
 
-def route(body: Mapping[str, Any], model: Model, *, asked: str) -> list[Endpoint]:
+def route(
+    body: Mapping[str, Any], model: Model, *, asked: str, endpoints: Sequence[Endpoint]
+) -> list[Endpoint]:
     """The endpoints in the order in which they are tried; 400 or 404 where there are none."""
     wishes = _wishes(body)
-    left: Sequence[Endpoint] = endpoints_of(model)
+    left = endpoints
     funnel = [("Initial Endpoints", len(left))]
     for step in _steps(body, wishes, model=model, endpoints=left):
         kept = [endpoint for endpoint in left if step.keeps(endpoint)]

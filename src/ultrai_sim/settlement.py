@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
+
+from msgspec.structs import replace
 
 from ultrai_sim.admission import Order
 from ultrai_sim.bill import BillLine
@@ -22,6 +25,13 @@ from ultrai_sim.world import Rendered, SeenRequest, World
 
 NOTHING = Decimal(0)
 AT_ONCE = Latency()
+NOTHING_COUNTED: dict[str, Any] = {
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "reasoning_tokens": 0,
+    "cached_tokens": 0,
+}
+"""What the response cache gives again has no usage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +71,15 @@ def settle(
         reason = "error"
     paid = cost if is_billed(tokens, reason) and order.source_id is None else None
     world.prompt_cache.remember(order.prefixes, now)
+    line = _line(
+        order, paid, tokens=tokens, thoughts=len(answer.thoughts), cancelled=ending.cancelled
+    )
     world.record(
         Generation(
-            line=_line(
-                order,
-                paid,
-                tokens=tokens,
-                thoughts=len(answer.thoughts),
-                cancelled=ending.cancelled,
-            ),
+            line=line if order.source_id is None else replace(line, **NOTHING_COUNTED),
             finish_reason=reason,
             native_finish_reason=None if reason is None else answer.native_finish_reason,
-            normalised=_normalised(rendered, tokens),
+            normalised=(0, 0) if order.source_id else _normalised(rendered, tokens),
             streamed=order.stream,
             caller=Caller(seen.headers, seen.body),
             available_at=over + world.generation_lag_s,

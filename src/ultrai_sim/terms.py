@@ -34,7 +34,8 @@ class AccountTerms:
     OpenRouter takes ``byok_fee`` of the list price, once ``byok_allowance_usd`` of it a month is
     used up. ``management_credits``: only a management key may read `/credits`. ``flex_price`` and
     ``priority_price`` are what these service tiers cost, as parts of the list price. Amounts are in
-    USD.
+    USD. The four lists are a guardrail: models and providers, or patterns of them, that all keys
+    may use, or may not; an empty list of allowed ones allows all.
     """
 
     credits_usd: str = "1000"
@@ -50,12 +51,22 @@ class AccountTerms:
     management_credits: bool = False
     flex_price: str = "0.5"
     priority_price: str = "2"
+    allowed_models: tuple[str, ...] = ()
+    ignored_models: tuple[str, ...] = ()
+    allowed_providers: tuple[str, ...] = ()
+    ignored_providers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no account could be."""
         problem = first_problem(self, ACCOUNT_CHECKS)
         if problem is not None:
             raise AccountTermsError(problem)
+
+    @property
+    def has_guardrail(self) -> bool:
+        """Whether any model or provider may be barred."""
+        models, providers = self.allowed_models, self.allowed_providers
+        return bool(models or providers or self.ignored_models or self.ignored_providers)
 
 
 ACCOUNT_CHECKS: Mapping[str, Check] = {
@@ -72,4 +83,8 @@ ACCOUNT_CHECKS: Mapping[str, Check] = {
     "management_credits": true_or_false,
     "flex_price": money,
     "priority_price": money,
+    "allowed_models": texts,
+    "ignored_models": texts,
+    "allowed_providers": texts,
+    "ignored_providers": texts,
 }

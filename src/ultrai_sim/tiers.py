@@ -45,7 +45,9 @@ def read_tier(body: Mapping[str, Any]) -> str:
 
 def by_tier(endpoints: Sequence[Endpoint], wanted: str) -> Sequence[Endpoint]:
     """The endpoints that may serve a tier, those that have it in front."""
-    offering = [endpoint for endpoint in endpoints if endpoint.provider in OFFERS.get(wanted, ())]
+    if wanted not in OFFERS:
+        return endpoints
+    offering = [endpoint for endpoint in endpoints if endpoint.provider in OFFERS[wanted]]
     if wanted == "flex" and offering:
         return offering
     return [*offering, *(endpoint for endpoint in endpoints if endpoint not in offering)]
@@ -58,10 +60,9 @@ def served_tier(wanted: str, provider: str) -> str | None:
 
 def tiered(prices: Prices, tier: str | None, *, terms: AccountTerms) -> Prices:
     """The prices of a tier."""
-    factors = {"flex": terms.flex_price, "priority": terms.priority_price}
-    if tier not in factors:
+    if tier not in OFFERS:
         return prices
-    factor = Decimal(str(factors[tier]))
+    factor = Decimal(str(terms.flex_price if tier == "flex" else terms.priority_price))
     return {
         name: price if name in UNTIERED else format(Decimal(str(price)) * factor, "f")
         for name, price in prices.items()
