@@ -60,8 +60,9 @@ class Order:
     ``likeness`` is the same for requests with the same body. ``prices`` are those of the moment at
     which it ``began``, ``fee`` the share of them that is left to pay where the account's own key
     pays the provider. ``tries`` are the endpoints that failed before, ``source_id`` the generation
-    whose answer is given again. ``tier`` is the service tier asked for, ``served_tier`` the one
-    that the endpoint has. ``answer`` is what it said, unless a fault has changed it.
+    whose answer is given again. ``struck`` are the faults, by their
+    place in the book, that have hit it. ``tier`` is the service tier asked for, ``served_tier``
+    the one that the endpoint has. ``answer`` is what it said, unless a fault has changed it.
     """
 
     account: Account
@@ -85,6 +86,7 @@ class Order:
     served_tier: str | None = None
     fee: Decimal | None = None
     tries: list[Try] = field(default_factory=list)
+    struck: set[int] = field(default_factory=set)
     source_id: str | None = None
     answer: Answer | None = None
     cache_headers: dict[str, str] = field(default_factory=dict)

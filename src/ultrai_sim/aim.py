@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from math import isfinite
 from typing import Any
 
 from ultrai_sim.providers import is_named, slug_of
@@ -22,6 +20,8 @@ AIM_KEYS = (
     "off_s",
     "times",
 )
+
+WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ class Occasion:
 
 def is_model(pattern: str, model_id: str) -> bool:
     """Whether an id, or a pattern such as ``openai/*``, means this model."""
-    return pattern in ("*", model_id) or ("*" in pattern and fnmatchcase(model_id, pattern))
+    if pattern in ("*", model_id):
+        return True
+    return not WILD.isdisjoint(pattern) and fnmatchcase(model_id, pattern)
 
 
 def is_provider(pattern: str, provider: str) -> bool:
@@ -50,7 +52,9 @@ def is_provider(pattern: str, provider: str) -> bool:
     if pattern == "*" or is_named(provider, pattern):
         return True
     low = pattern.lower()
-    return "*" in low and any(fnmatchcase(n, low) for n in (provider.lower(), slug_of(provider)))
+    if WILD.isdisjoint(low):
+        return False
+    return any(fnmatchcase(name, low) for name in (provider.lower(), slug_of(provider)))
 
 
 def is_time(aim: Any, since_s: float) -> bool:
@@ -65,22 +69,10 @@ def is_time(aim: Any, since_s: float) -> bool:
     return bool(phase < aim.on_s)
 
 
-def wrong_aim(values: Mapping[str, Any]) -> str | None:
-    """What is wrong with the numbers of an aim, in one line; None: nothing."""
-    attempts = values.get("attempts")
-    if attempts is not None:
-        whole = [isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in attempts]
-        if not whole or not all(whole):
-            return f"'attempts' must be whole numbers from 1, at least one, not {list(attempts)!r}"
-    probability = values.get("probability")
-    if probability is not None and not 0 <= probability <= 1:
-        return f"'probability' lies between 0 and 1, not {probability!r}"
-    times = values.get("times")
-    if times is not None and times < 1:
-        return f"'times' must be 1 or more, not {times!r}"
-    for name, value in values.items():
-        if name.endswith(("_s", "seconds")) and isinstance(value, int | float):
-            least = -float("inf") if name == "retry_after_date_s" else 0
-            if not isfinite(value) or value < least:
-                return f"{name!r} must be a number of seconds, 0 or more, not {value!r}"
-    return None if values.get("off_s") is None or values.get("on_s") else "'off_s' needs 'on_s'"
+def wrong_aim(aim: Any) -> str | None:
+    """Which keys of an aim contradict each other, in one line; None: none."""
+    if aim.until_s is not None and aim.until_s <= (aim.from_s or 0.0):
+        return f"'until_s' must be later than {aim.from_s or 0:g} s, where it begins"
+    if aim.off_s is not None and aim.on_s is None:
+        return "'off_s' needs 'on_s'"
+    return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from ultrai_sim import refusals
 from ultrai_sim.faults import Fault
 from ultrai_sim.schedule import HangUp, Repeat, Send, Step, Wait
 from ultrai_sim.tampering import DEFAULT_EVERY_S, FOREVER_S, Script, error_of
@@ -30,12 +29,11 @@ def _error_frame(script: Script, error: Mapping[str, Any]) -> bytes:
 
 def _error_first_event(script: Script, fault: Fault) -> None:
     script.billed = False
+    error = error_of(fault)
     if not script.stream:
-        body = refusals.error_body(fault.status or 502, fault.message, metadata=fault.metadata)
-        script.steps[:] = [Send(encode(body))]
+        script.steps[:] = [Send(encode({"error": error}))]
         return
-    data = _error_frame(script, error_of(fault))
-    script.steps[:] = [Send(COMMENT), Send(data)]
+    script.steps[:] = [Send(COMMENT, role="comment"), Send(_error_frame(script, error))]
 
 
 def _error_mid_stream(script: Script, fault: Fault) -> None:
@@ -61,7 +59,7 @@ def _choice_error(script: Script, fault: Fault) -> None:
         "error": error_of(fault),
     }
     data = script.head + encode({"choices": [choice]})[1:] + b"\n\n"
-    _end_with(script, fault.after, Send(data), Send(DONE))
+    _end_with(script, fault.after, Send(data), Send(DONE, role="done"))
 
 
 def _length_then_error(script: Script, fault: Fault) -> None:
@@ -77,17 +75,20 @@ def _append_old_error(script: Script, error: Mapping[str, Any]) -> None:
     script.billed = True  # this dialect sends the usage, and charges it
     frame = choice_frame({}, beside={"usage": script.usage})
     data = script.head + b'"error":' + encode(error) + b"," + frame.tail
-    script.steps += [Send(data), Send(DONE)]
+    script.steps += [Send(data, role="usage"), Send(DONE, role="done")]
 
 
 def _cut(script: Script, fault: Fault) -> None:
+    if fault.at == "head":
+        script.reply.hang_up_first = "incomplete"
+        return
     how: Literal["clean", "incomplete"] = "incomplete" if fault.how == "incomplete" else "clean"
     script.steps[script.place(fault) :] = [HangUp(how)]
 
 
 def _reset(script: Script, fault: Fault) -> None:
     if (fault.at is None and not fault.after) or fault.at == "head":
-        script.reply.reset_first = True
+        script.reply.hang_up_first = "reset"
     else:
         script.steps[script.place(fault) :] = [HangUp("reset")]
 
@@ -103,6 +104,9 @@ def _stall_before_text(script: Script, fault: Fault) -> None:
 
 
 def _stall_mid_text(script: Script, fault: Fault) -> None:
+    if fault.at == "head":
+        script.reply.head_s += _pause(fault).seconds
+        return
     script.steps.insert(script.place(fault), _silent(script, fault))
 
 

@@ -15,6 +15,8 @@ BLANKS_S = 2.0
 DRIP_S = 0.05
 MOST_DROPS = 2000
 BOM = b"\xef\xbb\xbf"
+# RFC 8297: an answer of its own, which a client has to skip.
+EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </>; rel=preconnect\r\n\r\n"
 
 
 def _blanks_first(script: Script, fault: Fault) -> None:
@@ -65,8 +67,13 @@ def _frame_twice(script: Script, _: Fault) -> None:
 
 
 def _frames_joined(script: Script, _: Fault) -> None:
+    """One write, as late as its last frame; what ends the reply in another way stays behind it."""
     sent = [step for step in script.steps if isinstance(step, Send)]
-    script.steps[:] = [Send(b"".join(s.data for s in sent), sum(s.tokens for s in sent))]
+    others = [step for step in script.steps if not isinstance(step, Send)]
+    before = [step for step in others if isinstance(step, Wait | Jump)]
+    behind = [step for step in others if not isinstance(step, Wait | Jump)]
+    joined = Send(b"".join(s.data for s in sent), sum(s.tokens for s in sent))
+    script.steps[:] = [*before, joined, *behind]
 
 
 def _length_too_long(script: Script, _: Fault) -> None:
@@ -79,7 +86,17 @@ def _length_too_short(script: Script, _: Fault) -> None:
 
 
 def _length(script: Script) -> int:
+    """How many bytes are sent in all; a reply that is cut or endless sends what it sends."""
     return sum(len(step.data) for step in script.steps if isinstance(step, Send))
+
+
+def _early_hints(script: Script, _: Fault) -> None:
+    script.reply.early = EARLY_HINTS
+
+
+def _drip_head(script: Script, fault: Fault) -> None:
+    every_s = DRIP_S if fault.every_s is None else fault.every_s
+    script.reply.drip_head = (fault.size or 1, every_s)
 
 
 def _clock_jump(script: Script, fault: Fault) -> None:
@@ -97,4 +114,6 @@ BYTE_FAULTS: Mapping[str, Callable[[Script, Fault], None]] = {
     "length_too_long": _length_too_long,
     "length_too_short": _length_too_short,
     "clock_jump": _clock_jump,
+    "early_hints": _early_hints,
+    "drip_head": _drip_head,
 }

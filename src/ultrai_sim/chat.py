@@ -121,7 +121,7 @@ async def _try(
     """The answer of one endpoint, or what it meets there instead."""
     seen = request[SEEN]
     take_endpoint(order, endpoint)
-    faults = world.book.due(_occasion(world, order))
+    faults = world.book.due(_occasion(world, order), already=order.struck)
     seen.faults = (*seen.faults, *(fault.kind for fault in faults))
     if faults:
         await refuse_if_due(world, order, faults=faults)

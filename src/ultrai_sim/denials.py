@@ -76,6 +76,14 @@ def _body(fault: Fault, _: Circumstances) -> Refusal:
     )
 
 
+def _balance(_: Fault, __: Circumstances) -> Refusal:
+    return refusals.balance_too_low()
+
+
+def _zod(_: Fault, __: Circumstances) -> Refusal:
+    return refusals.zod_error("invalid_type", ["messages"], message="expected array")
+
+
 DENIALS: Mapping[str, Callable[[Fault, Circumstances], Refusal]] = {
     "credits_402": _credits,
     "key_limit_402": _key_limit_402,
@@ -90,4 +98,6 @@ DENIALS: Mapping[str, Callable[[Fault, Circumstances], Refusal]] = {
     "data_policy_404": _data_policy,
     "no_provider_503": _no_provider,
     "body": _body,
+    "balance_402": _balance,
+    "zod_400": _zod,
 }

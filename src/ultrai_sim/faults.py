@@ -11,10 +11,10 @@ it), ``start`` (behind it), ``usage``, ``done`` (before each). ``code`` is what 
 
 | kind | what happens | options (default) |
 |---|---|---|
-| status | an HTTP error with OpenRouter's usual body | status (500), message, code, metadata, headers, retry_after (seconds, or the header's text), retry_after_date_s (an HTTP-date so far ahead) |
+| status | an HTTP error with OpenRouter's usual body | status (500), message, code, metadata, availability (a table), headers, retry_after (seconds, or the header's text), retry_after_date_s (an HTTP-date so far ahead) |
 | html | a page of the edge where JSON belongs | status (502) |
 | redirect | a redirect to another host | status (307), location |
-| error_in_200 | status 200, body `{"error": …}` without choices | status (502, the code), message, metadata |
+| error_in_200 | status 200, body `{"error": …}` without choices | status (502, the code), message, metadata, code |
 | echo_key | an error whose message repeats the Authorization header | status (400) |
 | free_daily_429, free_minute_429 | the free tier's windows | – |
 | in_flight_402 | credit held by requests in flight | retry_after (1) |
@@ -25,11 +25,11 @@ it), ``start`` (behind it), ``usage``, ``done`` (before each). ``code`` is what 
 | content_filter | cut by the provider's filter, finish `content_filter` | after (2, in tokens) |
 | refusal | `refusal` text instead of content | message |
 | tool_calls | a tool call without text | – |
-| choice_error | the choice fails: finish `error`, `error` inside it | status (502), message, after (2) |
+| choice_error | the choice fails: finish `error`, `error` inside it | status (502), message, metadata, code, after (2) |
 | usage_missing | no usage at all | – |
 | finish_twice | finish_reason sent twice before the usage frame | – |
-| error_first_event | 200, then the first event is an error | status (502), message, metadata |
-| error_mid_stream | an error after some text | status (502), message, metadata, after (2), dialect ("2026": finish `error`; "2025": finish null, usage, then [DONE]) |
+| error_first_event | 200, then the first event is an error | status (502), message, metadata, code |
+| error_mid_stream | an error after some text | status (502), message, metadata, code, after (2), dialect ("2026": finish `error`; "2025": finish null, usage, then [DONE]) |
 | length_then_error_400 | finish `length`, then an error 400, usage, [DONE] (seen 2025-11) | after (2) |
 | cut | the body ends without finish or [DONE] | after (2), at, how ("clean": a proper end; "incomplete": in mid-chunk) |
 | reset | a TCP reset | after (0: before the head), at |
@@ -52,7 +52,7 @@ it), ``start`` (behind it), ``usage``, ``done`` (before each). ``code`` is what 
 | wrong_model | the answer names a model that was not asked | – |
 | wrong_content_type | `text/plain`, whatever the body is | – |
 | gzip_bomb | a small body that unpacks to blanks without end | size (100000000 bytes) |
-| stall_then_error | silence, then "Network connection lost." in the stream | seconds (125), after (2), message, status (502), metadata |
+| stall_then_error | silence, then "Network connection lost." in the stream | seconds (125), after (2), message, status (502), metadata, code |
 | tool_calls_broken | a tool call whose arguments are no JSON | – |
 | credits_402, key_limit_402, key_limit_403, budget_403 | no credit, the key's ceiling, the workspace's | – |
 | moderation_403, guardrail_403 | the prompt was flagged, or a guardrail forbids it | – |
@@ -68,6 +68,10 @@ it), ``start`` (behind it), ``usage``, ``done`` (before each). ``code`` is what 
 | frames_joined | all frames in one write | – |
 | length_too_long, length_too_short | Content-Length promises more, or less, than comes | – |
 | clock_jump | the server's clock jumps during the answer | seconds (3600) |
+| early_hints | a 103 before the answer's own head | – |
+| drip_head | the response head byte by byte | size (1 byte), every_s (0.05) |
+| balance_402 | this kind of output needs a balance of $1 | – |
+| zod_400 | the body of the layer that validates some routes | – |
 """  # noqa: E501 - a table's row is one line
 
 from __future__ import annotations
@@ -80,6 +84,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ultrai_sim.aim import AIM_KEYS, Occasion, is_model, is_provider, is_time, wrong_aim
+from ultrai_sim.fault_values import wrong_value
 
 ERROR_OPTIONS = frozenset({"status", "message", "metadata", "code"})
 STALL_OPTIONS = frozenset({"seconds", "comments", "every_s"})
@@ -87,7 +92,7 @@ AFTER = frozenset({"after"})
 NONE: frozenset[str] = frozenset()
 
 KINDS: Mapping[str, frozenset[str]] = {
-    "status": ERROR_OPTIONS | {"headers", "retry_after", "retry_after_date_s"},
+    "status": ERROR_OPTIONS | {"headers", "retry_after", "retry_after_date_s", "availability"},
     "html": frozenset({"status"}),
     "redirect": frozenset({"status", "location"}),
     "error_in_200": ERROR_OPTIONS,
@@ -102,7 +107,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "content_filter": AFTER,
     "refusal": frozenset({"message"}),
     "tool_calls": NONE,
-    "choice_error": frozenset({"status", "message", "after"}),
+    "choice_error": ERROR_OPTIONS | AFTER,
     "usage_missing": NONE,
     "finish_twice": NONE,
     "error_first_event": ERROR_OPTIONS,
@@ -156,38 +161,12 @@ KINDS: Mapping[str, frozenset[str]] = {
     "length_too_long": NONE,
     "length_too_short": NONE,
     "clock_jump": frozenset({"seconds"}),
+    "early_hints": NONE,
+    "drip_head": frozenset({"size", "every_s"}),
+    "balance_402": NONE,
+    "zod_400": NONE,
 }
 """Every kind, and its options beside ``model``, ``provider`` and ``attempts``."""
-
-
-FLAGS = frozenset({"comments"})
-OPTION_TYPES: tuple[tuple[frozenset[str], tuple[type, ...], str], ...] = (
-    (frozenset({"status", "tokens", "after", "size", "times"}), (int,), "a whole number"),
-    (frozenset({"probability"}), (int, float), "a number from 0 to 1"),
-    (frozenset({"code"}), (int, str), "a whole number or a text"),
-    (
-        frozenset({"from_s", "until_s", "on_s", "off_s"}),
-        (int, float),
-        "a number of seconds",
-    ),
-    (
-        frozenset({"seconds", "head_s", "first_token_s", "per_token_s", "every_s"}),
-        (int, float),
-        "a number of seconds",
-    ),
-    (frozenset({"retry_after_date_s"}), (int, float), "a number of seconds"),
-    (frozenset({"retry_after"}), (int, float, str), "a number of seconds or a header's text"),
-    (
-        frozenset({"kind", "model", "provider", "key", "message", "location"})
-        | {"how", "dialect", "at", "text", "content_type"},
-        (str,),
-        "a text",
-    ),
-    (frozenset({"metadata", "headers"}), (dict,), "a table"),
-    (frozenset({"attempts"}), (int, list, tuple), "a number or a list of numbers"),
-    (FLAGS, (bool,), "true or false"),
-)
-"""What a scenario's options must be: names, Python types, and how to say it."""
 
 
 class FaultError(ValueError):
@@ -212,6 +191,7 @@ class Fault:
     status: int | None = None
     message: str | None = None
     metadata: Mapping[str, Any] | None = None
+    availability: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = None
     retry_after: float | str | None = None
     retry_after_date_s: float | None = None
@@ -233,29 +213,29 @@ class Fault:
     content_type: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown kind, and an option that the kind does not have."""
+        """Refuse an unknown kind, an option that the kind does not have, an impossible value."""
         if self.kind not in KINDS:
-            near = get_close_matches(self.kind, KINDS, 1, 0.0)[0]
+            near = get_close_matches(str(self.kind), KINDS, 1, 0.0)[0]
             message = f"no fault is called {self.kind!r}; nearest valid kind: {near!r}"
             raise FaultError(message)
-        for name in OPTIONS:
-            if getattr(self, name) is not None and name not in KINDS[self.kind]:
+        given = {name: getattr(self, name) for name in FAULT_KEYS}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name in given:
+            if name in OPTIONS and name not in KINDS[self.kind]:
                 valid = sorted(KINDS[self.kind]) or ["none"]
                 message = f"fault {self.kind!r} has no option {name!r}; it has {', '.join(valid)}"
                 raise FaultError(message)
-        for name, choices in CHOICES.items():
-            given = getattr(self, name)
-            if given is not None and given not in choices:
-                texts = ", ".join(repr(choice) for choice in choices)
-                message = f"fault {self.kind!r}: {name!r} is one of {texts}, not {given!r}"
-                raise FaultError(message)
-        values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
-        wrong = wrong_aim({name: each for name, each in values.items() if each is not None})
-        if wrong is None and self.status is not None and self.status not in range(100, 600):
-            wrong = f"'status' lies between 100 and 599, not {self.status}"
+        wrong = next(filter(None, (wrong_value(*item) for item in given.items())), None)
+        wrong = wrong or wrong_aim(self)
+        if wrong is None and self.at is not None and self.after is not None:
+            wrong = "'at' and 'after' both name a place; give one of them"
         if wrong is not None:
             message = f"fault {self.kind!r}: {wrong}"
             raise FaultError(message)
+        if self.attempts is not None:
+            wished: Any = self.attempts
+            several = isinstance(wished, list | tuple)
+            object.__setattr__(self, "attempts", tuple(wished) if several else (wished,))
 
     def hits(self, occasion: Occasion) -> bool:
         """Whether it is due on this occasion, but for how many ``times`` it has struck."""
@@ -271,40 +251,25 @@ class Fault:
 
 FAULT_KEYS = tuple(spec.name for spec in fields(Fault))
 OPTIONS = tuple(name for name in FAULT_KEYS if name not in ("kind", *AIM_KEYS))
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "how": ("clean", "incomplete"),
-    "dialect": ("2025", "2026"),
-    "at": ("head", "start", "usage", "done"),
-}
 
 
-def read_fault(row: Mapping[str, Any]) -> Fault:
+def read_fault(row: Any) -> Fault:
     """A `Fault` from a scenario's ``[[faults]]`` table or from JSON; `FaultError` if it is wrong.
 
     ``attempts`` may be one number or a list.
     """
+    if not isinstance(row, Mapping):
+        message = f"a fault is a table with a 'kind', not {type(row).__name__}"
+        raise FaultError(message)
     for key in row:
         if key not in FAULT_KEYS:
-            near = get_close_matches(key, FAULT_KEYS, 1, 0.0)[0]
+            near = get_close_matches(str(key), FAULT_KEYS, 1, 0.0)[0]
             message = f"unknown key {key!r}; nearest valid key: {near!r}"
             raise FaultError(message)
-        _check_type(key, row[key])
     if "kind" not in row:
         message = "'kind' is missing"
         raise FaultError(message)
-    values = dict(row)
-    attempts = values.get("attempts")
-    if attempts is not None:
-        values["attempts"] = (attempts,) if isinstance(attempts, int) else tuple(attempts)
-    return Fault(**values)
-
-
-def _check_type(key: str, value: Any) -> None:
-    for names, kinds, what in OPTION_TYPES:
-        wrong = not isinstance(value, kinds) or isinstance(value, bool) != (key in FLAGS)
-        if key in names and wrong:
-            message = f"{key!r} must be {what}, not {value!r}"
-            raise FaultError(message)
+    return Fault(**row)
 
 
 class FaultBook:
@@ -315,25 +280,26 @@ class FaultBook:
         self.attempts: Counter[str] = Counter()
         self.struck: Counter[int] = Counter()
         self._seed = seed
-        self._last: dict[int, tuple[str, int]] = {}
 
     def replace(self, faults: Iterable[Fault]) -> None:
         """These faults from now on; attempts go on being counted."""
         self.faults = list(faults)
         self.struck.clear()
-        self._last.clear()
 
     def count(self, model_id: str) -> int:
         """Count one request for a model; its number, from 1."""
         self.attempts[model_id] += 1
         return self.attempts[model_id]
 
-    def due(self, occasion: Occasion) -> list[Fault]:
-        """The faults that hit on this occasion, in the book's order; they count as struck."""
+    def due(self, occasion: Occasion, *, already: set[int] | None = None) -> list[Fault]:
+        """The faults that hit on this occasion, in the book's order; they count as struck.
+
+        ``already`` is the request's own note of what has struck it: its endpoints count as one.
+        """
         found = []
+        noted = set() if already is None else already
         for index, fault in enumerate(self.faults):
-            # The endpoints of one request count as one.
-            again = self._last.get(index) == (occasion.model, occasion.attempt)
+            again = index in noted
             if fault.times is not None and self.struck[index] >= fault.times and not again:
                 continue
             now = occasion
@@ -341,11 +307,12 @@ class FaultBook:
                 now = replace(occasion, draw=self._draw(occasion, index))
             if fault.hits(now):
                 self.struck[index] += not again
-                self._last[index] = (occasion.model, occasion.attempt)
+                noted.add(index)
                 found.append(fault)
         return found
 
     def _draw(self, occasion: Occasion, index: int) -> float:
-        text = f"{self._seed} {index} {occasion.model} {occasion.attempt} {occasion.provider}"
+        """From 0 to 1, the same for all endpoints of a request: the chance is the request's."""
+        text = f"{self._seed} {index} {occasion.model} {occasion.attempt}"
         digest = blake2b(text.encode("utf-8", "replace"), digest_size=4).digest()
         return int.from_bytes(digest, "big") / 2**32

@@ -65,18 +65,22 @@ def _finish_missing(script: Script, _: Fault) -> None:
 
 def _done_missing(script: Script, _: Fault) -> None:
     if script.stream:
-        script.steps[:] = [step for step in script.steps if step != Send(DONE)]
+        script.steps[:] = [step for step in script.steps if not _is_done(step)]
+
+
+def _is_done(step: Step) -> bool:
+    return isinstance(step, Send) and step.role == "done"
 
 
 def _done_twice(script: Script, _: Fault) -> None:
     if script.stream:
-        script.steps.append(Send(DONE))
+        script.steps.append(Send(DONE, role="done"))
 
 
 def _text_after_done(script: Script, _: Fault) -> None:
     if script.stream:
         late = script.head + choice_frame({"content": " and one thing more"}).tail
-        script.steps += [Send(late), Send(DONE)]
+        script.steps += [Send(late), Send(DONE, role="done")]
 
 
 def _carriage_returns(script: Script, _: Fault) -> None:

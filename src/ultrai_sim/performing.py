@@ -16,6 +16,7 @@ from ultrai_sim.bytewise import BYTE_FAULTS
 from ultrai_sim.denials import DENIALS
 from ultrai_sim.faults import Fault
 from ultrai_sim.hostile import HOSTILE_FAULTS
+from ultrai_sim.ranking import in_order
 from ultrai_sim.rendering import (
     JSON_HEADERS,
     STREAM_HEADERS,
@@ -24,7 +25,7 @@ from ultrai_sim.rendering import (
     rendering_of,
     style_of,
 )
-from ultrai_sim.schedule import Latency, Reply, Send, Step, Wait, play
+from ultrai_sim.schedule import Latency, Reply, Role, Send, Step, Wait, play
 from ultrai_sim.settlement import Ending, settle
 from ultrai_sim.speech import Answer
 from ultrai_sim.tampering import (
@@ -35,7 +36,7 @@ from ultrai_sim.tampering import (
     Script,
     delay,
 )
-from ultrai_sim.wire import COMMENT, DONE, Frame
+from ultrai_sim.wire import COMMENT, DONE, USAGE, Frame
 from ultrai_sim.world import SEEN, Rendered, World
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ async def perform(
     if faults:
         rendered = render(draft.answer, order, style=draft.style, error=draft.choice_error)
     script = _script(world, order, draft=draft, rendered=rendered)
-    for fault in faults:
+    for fault in in_order(faults):
         if fault.kind in SCRIPT_FAULTS:
             SCRIPT_FAULTS[fault.kind](script, fault)
     script.reply.steps = script.steps
@@ -134,13 +135,14 @@ def _script(world: World, order: Order, *, draft: Draft, rendered: Rendered) -> 
 def _stream_steps(
     head: bytes, frames: Sequence[Frame], *, latency: Latency, comments: int
 ) -> list[Step]:
-    steps: list[Step] = [Send(COMMENT) for _ in range(comments)]
+    steps: list[Step] = [Send(COMMENT, role="comment") for _ in range(comments)]
     if latency.first_token_s:
         steps.append(Wait(latency.first_token_s, latency.comment_every_s))
     late_s = 0.0
     for frame in frames:
         if late_s:
             steps.append(Wait(late_s))
-        steps.append(Send(head + frame.tail, frame.tokens))
+        role: Role = "text" if frame.tokens else "usage" if USAGE in frame.tail else ""
+        steps.append(Send(head + frame.tail, frame.tokens, role))
         late_s = latency.per_token_s * frame.tokens
-    return [*steps, Send(DONE)]
+    return [*steps, Send(DONE, role="done")]

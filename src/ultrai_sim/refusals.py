@@ -23,11 +23,15 @@ MESSAGES: Mapping[int, str] = {
     402: f"Insufficient credits. Add more using {SETTINGS}/credits",
     403: "Forbidden",
     404: "No endpoints found matching your request.",
+    405: "Method Not Allowed",
     408: "Request timed out",
     409: "Conflict",
+    410: "Gone",
+    412: "Precondition Failed",
     413: "Request body too large",
     422: "Unprocessable request",
     429: "Provider returned error",
+    499: "Client closed request",
     500: "Internal Server Error",
     502: "Provider returned error",
     503: "No available model provider that meets your routing requirements",
@@ -225,6 +229,23 @@ def with_code(refusal: Refusal, code: int | str) -> Refusal:
     body["error"]["code"] = None if code == "null" else code
     refusal.body = msgspec.json.encode(body)
     return refusal
+
+
+def with_availability(refusal: Refusal, availability: Mapping[str, Any]) -> Refusal:
+    """The same with an ``error.availability``: announced in August 2026, not seen since."""
+    body = msgspec.json.decode(refusal.body)
+    body["error"]["availability"] = dict(availability)
+    refusal.body = msgspec.json.encode(body)
+    return refusal
+
+
+def balance_too_low(output: str = "video") -> Refusal:
+    """Video in, and pictures or video out, need a dollar on the account, even at no cost."""
+    return refuse(
+        402,
+        f"This request requires at least $1.00 in balance for {output}",
+        metadata={"limit_source": "openrouter_credits"},
+    )
 
 
 def moderated(model_id: str, provider: str, *, flagged: str) -> Refusal:

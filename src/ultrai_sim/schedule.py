@@ -7,20 +7,16 @@ does not know: what the bytes mean.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from aiohttp import web
-
+from ultrai_sim.pens import BarePen, Pen, hang_up
 from ultrai_sim.wire import COMMENT
 
-LINGER_ZERO = struct.pack("ii", 1, 0)
-SETTLE_S = 0.01
-# A frame of a megabyte in single bytes would take minutes and show nothing more.
-MOST_PIECES = 1024
+if TYPE_CHECKING:
+    from aiohttp import web
+
 SHORTEST_PAUSE_S = 0.001
 
 
@@ -48,12 +44,19 @@ class Latency:
         return self.head_s + self.first_token_s + self.per_token_s * max(tokens - 1, 0)
 
 
+Role = Literal["", "comment", "text", "usage", "done"]
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Write these bytes; with them, so many tokens have been delivered."""
+    """Write these bytes; with them, so many tokens have been delivered.
+
+    ``role`` is what they are to a client, where a fault has to know.
+    """
 
     data: bytes
     tokens: int = 0
+    role: Role = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Reply:
     """An answer to perform. ``split`` is the largest write in bytes (None: as the steps have it).
 
     ``length`` is a Content-Length that need not be true, ``advance`` puts the clock forward.
+    ``early`` goes out before the head, which with ``drip_head`` comes in pieces of so many bytes,
+    so many seconds apart.
 
     ``delivered`` counts tokens while it is played, ``first_s`` is when the first one was sent;
     ``ended`` tells how it ended.
@@ -105,8 +110,10 @@ class Reply:
     head_s: float = 0.0
     split: int | None = None
     length: int | None = None
-    reset_first: bool = False
+    hang_up_first: Literal["incomplete", "reset"] | None = None
     drops_at_end: bool = False
+    early: bytes = b""
+    drip_head: tuple[int, float] | None = None
     advance: Callable[[float], None] | None = None
     delivered: int = 0
     first_s: float = 0.0
@@ -122,85 +129,57 @@ async def play(request: web.Request, reply: Reply) -> web.StreamResponse:
     began = loop.time()
     if reply.head_s:
         await asyncio.sleep(reply.head_s)
-    response = web.StreamResponse(status=reply.status, headers=reply.headers)
-    if reply.reset_first:
-        await hang_up(request, "reset")
-        return response
-    if reply.length is not None:
-        response.content_length = reply.length
-    await response.prepare(request)
+    pen = Pen(request, reply) if reply.drip_head is None else BarePen(request, reply)
+    if reply.hang_up_first is not None:
+        await hang_up(request, reply.hang_up_first)
+        return pen.response
+    await pen.begin()
     for step in reply.steps:
         if isinstance(step, HangUp):
             if step.how == "clean":
                 break
             await hang_up(request, step.how)
-            return response
-        await _perform(response, step, reply=reply, began=began)
+            return pen.response
+        await _perform(pen, step, reply=reply, began=began)
     else:
         reply.ended = "complete"
     if reply.drops_at_end:  # all was sent, and more was promised
         await hang_up(request, "incomplete")
-        return response
-    await response.write_eof()
-    return response
+        return pen.response
+    await pen.end()
+    return pen.response
 
 
 async def _perform(
-    response: web.StreamResponse, step: Send | Wait | Repeat | Jump, *, reply: Reply, began: float
+    pen: Pen, step: Send | Wait | Repeat | Jump, *, reply: Reply, began: float
 ) -> None:
     match step:
         case Send(data, tokens):
-            await _write(response, data, split=reply.split)
+            await pen.write(data)
             if tokens and not reply.delivered:
                 reply.first_s = asyncio.get_running_loop().time() - began
             reply.delivered += tokens
         case Wait():
-            await _wait(response, step)
+            await _wait(pen, step)
         case Jump(seconds):
             if reply.advance is not None:
                 reply.advance(seconds)
         case Repeat(data, every_s):
-            await _repeat(response, data, every_s=every_s)
+            await _repeat(pen, data, every_s=every_s)
 
 
-async def hang_up(request: web.Request, how: str) -> None:
-    """Close the connection without ending the body; ``reset`` makes it an RST."""
-    transport = request.transport
-    if transport is None:
-        return
-    # What was written is on its way first: a reset in the same instant could overtake it.
-    await asyncio.sleep(SETTLE_S)
-    if how == "reset":
-        raw = transport.get_extra_info("socket")
-        if raw is not None:  # a transport in memory has none, and resets by itself
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
-        transport.abort()
-    else:
-        transport.close()
-
-
-async def _write(response: web.StreamResponse, data: bytes, *, split: int | None) -> None:
-    if split is None:
-        await response.write(data)
-        return
-    size = max(split, len(data) // MOST_PIECES)
-    for start in range(0, len(data), size):
-        await response.write(data[start : start + size])
-        await asyncio.sleep(0)
-
-
-async def _wait(response: web.StreamResponse, step: Wait) -> None:
+async def _wait(pen: Pen, step: Wait) -> None:
     left = step.seconds
     if step.comment_every_s is not None:
         every_s = max(step.comment_every_s, SHORTEST_PAUSE_S)
         while left > every_s:
             await asyncio.sleep(every_s)
-            await response.write(COMMENT)
+            await pen.write(COMMENT)
             left -= every_s
     await asyncio.sleep(left)
 
 
-async def _repeat(response: web.StreamResponse, data: bytes, *, every_s: float) -> None:
+async def _repeat(pen: Pen, data: bytes, *, every_s: float) -> None:
     while True:
-        await response.write(data)
+        await pen.write(data)
         await asyncio.sleep(every_s)

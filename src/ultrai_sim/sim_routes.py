@@ -14,6 +14,7 @@ from aiohttp import web
 from ultrai_sim import refusals
 from ultrai_sim.bill import bill_body
 from ultrai_sim.clock import iso
+from ultrai_sim.fault_values import wrong_value
 from ultrai_sim.faults import FaultError, read_fault
 from ultrai_sim.keys import KeyTermsError, moment_of
 from ultrai_sim.replies import json_response
@@ -66,10 +67,10 @@ async def _set_clock(request: web.Request) -> web.StreamResponse:
     world = request.app[WORLD]
     try:
         wish: Any = msgspec.json.decode(await request.read())
-        if "now" in wish:
-            world.advance(moment_of(wish["now"]) - world.clock())
-        else:
-            world.advance(float(wish["advance_s"]))
+        ahead_s = wish["advance_s"] if "now" not in wish else moment_of(wish["now"]) - world.clock()
+        if wrong_value("seconds", ahead_s) is not None:
+            return _wrong("clock: it goes forward only, by at most 1,000,000,000 seconds")
+        world.advance(ahead_s)
     except (msgspec.DecodeError, KeyTermsError, KeyError, TypeError, ValueError):
         return _wrong('clock: expected {"advance_s": seconds} or {"now": a moment in UTC}')
     return _time_of(world)

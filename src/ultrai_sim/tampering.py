@@ -15,13 +15,13 @@ from typing import Any
 
 from ultrai_sim import refusals
 from ultrai_sim.faults import Fault
+from ultrai_sim.ranking import DEFAULT_AFTER
 from ultrai_sim.refusals import Refusal
 from ultrai_sim.schedule import Latency, Reply, Send, Step
 from ultrai_sim.speech import Answer, ToolCall
-from ultrai_sim.wire import Style, encode
+from ultrai_sim.wire import USAGE, Style, encode
 
 FOREVER_S = 3600.0
-DEFAULT_AFTER = 2
 DEFAULT_EVERY_S = 0.5
 
 
@@ -79,8 +79,22 @@ class Script:
             return self.position(fault.after)
         if fault.at in ("head", "start"):
             return 0
-        ends = [i for i, step in enumerate(self.steps) if isinstance(step, Send)]
-        return ends[-1 if fault.at == "done" else -2] if len(ends) > 1 else 0
+        if not self.stream:
+            return self._open_body(fault.at)
+        for index, step in enumerate(self.steps):
+            if isinstance(step, Send) and step.role == fault.at:
+                return index
+        return len(self.steps)
+
+    def _open_body(self, at: str) -> int:
+        """The place in a body before its usage, or before its last byte."""
+        body = b"".join(step.data for step in self.steps if isinstance(step, Send))
+        tokens = sum(step.tokens for step in self.steps if isinstance(step, Send))
+        found = body.rfind(USAGE) if at == "usage" else -1
+        place = found if found > 0 else len(body) - 1
+        rest = [step for step in self.steps if not isinstance(step, Send)]
+        self.steps[:] = [Send(body[:place]), Send(body[place:], tokens), *rest]
+        return 1
 
 
 def error_of(fault: Fault) -> dict[str, Any]:
@@ -120,6 +134,8 @@ def _status(fault: Fault, around: Circumstances) -> Refusal:
     if metadata is None and fault.message is None and (status == 429 or status > 500):  # noqa: PLR2004
         metadata = refusals.provider_metadata(status, around.model_id, provider=around.provider)
     refusal = refusals.refuse(status, fault.message, metadata=metadata, headers=headers)
+    if fault.availability is not None:
+        refusal = refusals.with_availability(refusal, fault.availability)
     return refusal if fault.code is None else refusals.with_code(refusal, fault.code)
 
 

@@ -22,6 +22,7 @@ UsageDialect = Literal["a", "b", "c"]
 c (since 2026-07) one choice, finish_reason repeated."""
 
 DONE = b"data: [DONE]\n\n"
+USAGE = b'"usage":'
 TEXT = b"text_completion"
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 NOT_ENDED: Mapping[str, Any] = {"finish_reason": None, "native_finish_reason": None}

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from ultrai_sim import Fault
 from ultrai_sim.faults import KINDS
 
-STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 524, 529)
+STATUSES = (
+    400,
+    401,
+    402,
+    403,
+    404,
+    405,
+    408,
+    409,
+    410,
+    412,
+    413,
+    422,
+    429,
+    499,
+    500,
+    502,
+    503,
+    504,
+    524,
+    529,
+)
 # These end every run that meets them on an upstream: rarely, or nothing else would be seen.
 STOPPING = frozenset({401, 402})
 STOPPING_KINDS = frozenset(
@@ -34,9 +55,36 @@ _OPTIONS: Mapping[str, Callable[[Random], Any]] = {
     "tokens": lambda source: source.choice((1, 70, 150)),
     "at": lambda source: source.choice(("head", "start", "usage", "done")),
     "code": lambda source: source.choice((13, "502", "null", "overloaded")),
+    "headers": lambda source: source.choice(_HEADERS),
+    "metadata": lambda source: source.choice(_METADATA),
+    "availability": lambda source: source.choice(({}, {"retryable": "perhaps", "code": 7})),
     "text": lambda source: source.choice(("", "no", "<html>no</html>", '{"error": "no"}', "{")),
     "content_type": lambda source: source.choice(("text/plain", "application/json", "text/html")),
 }
+_WINDOWS: Sequence[Mapping[str, float]] = (
+    {"from_s": 2},
+    {"until_s": 30},
+    {"from_s": 1, "until_s": 90},
+)
+# Those who are there, and one who is not: a fault that is aimed past everybody must do nothing.
+_PARTIES: Sequence[Mapping[str, str]] = (
+    {"provider": "Open*"},
+    {"provider": "nobody"},
+    {"key": "*"},
+    {"key": "nobody"},
+)
+_HEADERS: Sequence[Mapping[str, str]] = (
+    {},
+    {"X-RateLimit-Reset": "soon"},
+    {"Retry-After-Ms": "300"},
+    {"X-Generation-Id": "gen-of-somebody-else"},
+)
+_METADATA: Sequence[Mapping[str, Any]] = (
+    {},
+    {"error_type": "rate_limit_exceeded"},
+    {"error_type": 7, "provider_name": None, "raw": {"error": {"message": ["deep"]}}},
+    {"headers": {"X-RateLimit-Reset": "1e999"}, "retry_after_seconds": "NaN"},
+)
 # Without these a fault of the kind would cost more time than it tells, or always be the same.
 _NEEDED = {
     "status": ("status",),
@@ -45,6 +93,7 @@ _NEEDED = {
     "comments_only": ("every_s",),
     "gzip_bomb": ("size",),
     "drip": ("size", "every_s"),
+    "drip_head": ("size", "every_s"),
     "comments_flood": ("size",),
     "body": ("text",),
 }
@@ -71,12 +120,25 @@ def draw_fault(source: Random, kind: str, ids: list[str]) -> Fault:
         options["status"] = 503
     if kind == "redirect":
         options.pop("status", None)
-    attempts = source.choice((None, (1,), (1, 2), (2,), (1, 2, 3, 4)))
-    model = "*" if source.random() < 0.3 else source.choice(ids)
+    if "at" in options:
+        options.pop("after", None)
+    return Fault(kind=kind, **options, **draw_aim(source, ids))
+
+
+def draw_aim(source: Random, ids: list[str]) -> dict[str, Any]:
+    """Whom and when it hits."""
+    aim: dict[str, Any] = {
+        "attempts": source.choice((None, (1,), (1, 2), (2,), (1, 2, 3, 4))),
+        "model": "*" if source.random() < 0.3 else source.choice(ids),
+    }
     if source.random() < 0.15:
-        options["probability"] = source.choice((0.2, 0.5, 0.8))
+        aim["probability"] = source.choice((0.2, 0.5, 0.8))
     if source.random() < 0.15:
-        options |= {"on_s": source.choice((1, 20)), "off_s": source.choice((1, 60))}
+        aim |= {"on_s": source.choice((1, 20)), "off_s": source.choice((1, 60))}
     if source.random() < 0.1:
-        options["times"] = source.choice((1, 3))
-    return Fault(kind=kind, model=model, attempts=attempts, **options)
+        aim["times"] = source.choice((1, 3))
+    if source.random() < 0.1:
+        aim |= source.choice(_WINDOWS)
+    if source.random() < 0.1:
+        aim |= source.choice(_PARTIES)
+    return aim

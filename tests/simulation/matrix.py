@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.simulation.breakage import STATUSES
 from tests.simulation.serving import ADDRESS, BASE_URL, served
@@ -39,7 +40,50 @@ from ultrai_sim.faults import KINDS
 PAGE = Path(__file__).parents[2] / "docs" / "fault-matrix.md"
 MODELS = ("acme/one", "acme/two")
 # A fault that would go on for ever at no cost in time is given a pace.
-PACED = {"endless": {"every_s": 0.05}, "huge_line": {"size": 300_000}}
+PACED = {
+    "endless": {"every_s": 0.05},
+    "huge_line": {"size": 300_000},
+    "slow": {"head_s": 2, "first_token_s": 5, "per_token_s": 0.1},
+}
+AVAILABILITY = {"code": "model_deprecated", "retryable": False, "requested_models": [MODELS[0]]}
+# Options that make another fault of a kind: they have rows of their own behind the kind's.
+VARIANTS: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = {
+    "status": (
+        ("429, come back in 2 s", {"status": 429, "retry_after": 2}),
+        ("429, come back in 60 s", {"status": 429, "retry_after": 60}),
+        ("429, come back on a date", {"status": 429, "retry_after_date_s": 5}),
+        ("503, come back in an absurd time", {"status": 503, "retry_after": "1e9"}),
+        ("503, code null", {"status": 503, "code": "null"}),
+        ("503, code in words", {"status": 503, "code": "overloaded"}),
+        ("404, with availability", {"status": 404, "availability": AVAILABILITY}),
+    ),
+    "error_in_200": (("code 429", {"status": 429}), ("code 400", {"status": 400})),
+    "error_first_event": (("code 429", {"status": 429}), ("code null", {"code": "null"})),
+    "error_mid_stream": (("dialect of 2025", {"dialect": "2025"}), ("code 429", {"status": 429})),
+    "cut": (
+        ("at the head", {"at": "head"}),
+        ("at the start", {"at": "start"}),
+        ("before the usage", {"at": "usage"}),
+        ("before [DONE]", {"at": "done"}),
+        ("in mid-chunk", {"how": "incomplete"}),
+    ),
+    "reset": (("before the usage", {"at": "usage"}), ("before [DONE]", {"at": "done"})),
+    "stall_before_text": (("in silence", {"comments": False}),),
+    "stall_mid_text": (
+        ("in silence", {"comments": False}),
+        ("for 20 s", {"seconds": 20}),
+        ("before the usage", {"at": "usage"}),
+        ("before [DONE]", {"at": "done"}),
+    ),
+    "body": (
+        ("200, empty", {"status": 200}),
+        ("200, no JSON", {"status": 200, "text": "no"}),
+        ("200, half an object", {"status": 200, "text": '{"choices": ['}),
+        ("200, null", {"status": 200, "text": "null"}),
+        ("200, HTML", {"status": 200, "text": "<html>", "content_type": "text/html"}),
+        ("500, no JSON", {"status": 500, "text": "no"}),
+    ),
+}
 # What may strike before the first text as well as after it is shown in both places.
 PHASED = frozenset({"stall_mid_text", "cut", "reset", "error_mid_stream", "choice_error"})
 
@@ -66,6 +110,8 @@ def faults() -> Iterator[tuple[str, Fault]]:
             yield f"{kind}, after text", Fault(kind=kind, model=MODELS[0], after=2)
         else:
             yield kind, Fault(kind=kind, model=MODELS[0], **options)
+        for name, more in VARIANTS.get(kind, ()):
+            yield f"{kind}, {name}", Fault(kind=kind, model=MODELS[0], **more)
 
 
 def rows() -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 
 from ultrai.domain.query import Message, Sampling
 from ultrai.domain.value import value
@@ -15,7 +16,8 @@ class Timers:
 
     `liveness_s` bounds silence of any kind (comments and empty frames count as life).
     `first_text_s` and `text_stall_s` bound the wait for text or reasoning; keep-alive comments do
-    not reset them.
+    not reset them. `whole_s` bounds an answer in one piece, from its head: it shows no text on its
+    way, only blanks that keep the connection alive.
     """
 
     connect_s: float = 10.0
@@ -23,6 +25,7 @@ class Timers:
     first_text_s: float = 60.0
     text_stall_s: float = 30.0
     liveness_s: float = 60.0
+    whole_s: float = inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from math import inf
 
 from ultrai.domain.attempt import AttemptRequest, PriceCap
 from ultrai.domain.catalog import Model, Rates
@@ -92,6 +93,7 @@ class Try:
     fallback: bool
     is_retry: bool = False
     patience_s: float = 0.0
+    whole_s: float = inf
     price_cap: PriceCap | None = None
     bound_nanos: int | None = None
 
@@ -270,7 +272,9 @@ class AttemptRoom:
             stream=bench.streaming,
             price_cap=cap,
             timers=tuning.timers_for(
-                reasons=candidate.reasons, is_local=candidate.upstream in tuning.free_upstreams
+                reasons=candidate.reasons,
+                is_local=candidate.upstream in tuning.free_upstreams,
+                whole_s=attempt.whole_s,
             ),
         )
 

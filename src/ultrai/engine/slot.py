@@ -14,6 +14,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import Enum
+from math import inf
 from typing import Protocol
 
 from ultrai.domain.attempt import PriceCap
@@ -269,8 +270,9 @@ class SlotRoom:
         )
 
     def _try(self, progress: _Progress) -> Try:
-        patience_s = self._time_left_s()
+        patience_s, whole_s = self._time_left_s(), inf
         if self._others_left(progress.candidate):
+            whole_s = patience_s / 2  # and the other half for them: blanks alone can last for ever
             patience_s = min(patience_s, self._bench.rooms.tuning.max_wait_s)
         bound = None
         if progress.cap is not None:
@@ -283,6 +285,7 @@ class SlotRoom:
             fallback=progress.candidate.role == "backup",
             is_retry=progress.attempts > 1,
             patience_s=patience_s,
+            whole_s=whole_s,
             price_cap=progress.cap,
             bound_nanos=bound,
         )

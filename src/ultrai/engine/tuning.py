@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 
 from ultrai.domain.attempt import Timers
 from ultrai.policy.backoff import Backoff
@@ -37,8 +38,8 @@ class Tuning:
     streaming: bool = True
     free_upstreams: frozenset[str] = frozenset()
 
-    def timers_for(self, *, reasons: bool, is_local: bool) -> Timers:
-        """The timers of one Attempt.
+    def timers_for(self, *, reasons: bool, is_local: bool, whole_s: float = inf) -> Timers:
+        """The timers of one Attempt; `whole_s`: what the run can spare for an answer in one piece.
 
         A local model works on one request at a time and says nothing to those that wait: there the
         run's deadline is the only bound before its first text.
@@ -55,4 +56,5 @@ class Tuning:
             first_text_s=first_text_s,
             text_stall_s=base.text_stall_s,
             liveness_s=_ANY_TIME_S if is_local else base.liveness_s,
+            whole_s=inf if is_local else whole_s,
         )

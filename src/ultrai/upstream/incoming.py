@@ -36,7 +36,6 @@ MAX_DRAIN_BYTES: Final = 64_000
 USAGE_WAIT_S: Final = 10.0
 DRAIN_WAIT_S: Final = 1.0
 ERROR_BODY_WAIT_S: Final = 10.0
-_FOREVER_S: Final = float("inf")
 _INSTEAD: Final = {BodyKind.EMPTY: "nothing", BodyKind.HTML: "an HTML page"}
 
 
@@ -93,8 +92,10 @@ class Incoming:
     async def read_answer(self) -> Failure:
         """Read the body of a 200; the Failure is what it is if the answer was not finished."""
         timers = self._request.timers
-        limit_s = timers.first_text_s if self._request.stream else _FOREVER_S
-        self._watchdog.enter("text", limit_s, silence_s=timers.liveness_s)
+        if self._request.stream:
+            self._watchdog.enter("text", timers.first_text_s, silence_s=timers.liveness_s)
+        else:
+            self._watchdog.enter("whole answer", timers.whole_s, silence_s=timers.liveness_s)
         beginning = await self._find_kind()
         if self.kind is BodyKind.STREAM:
             return await self._read_stream(beginning)
@@ -126,7 +127,9 @@ class Incoming:
         return beginning
 
     async def _read_json(self, chunk: bytes) -> Failure:
-        self._watchdog.enter("answer", _FOREVER_S, silence_s=self._request.timers.liveness_s)
+        if self._request.stream:  # and it comes in one piece all the same
+            timers = self._request.timers
+            self._watchdog.enter("whole answer", timers.whole_s, silence_s=timers.liveness_s)
         while chunk:
             self._body += chunk
             if self._read_bytes > MAX_BODY_BYTES:
