@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from ultrai_sim import refusals
 from ultrai_sim.admission import Letter, Order, read_letter, route_order, take_endpoint, take_order
 from ultrai_sim.aim import Occasion
 from ultrai_sim.catalogue import Model
 from ultrai_sim.charges import Need
 from ultrai_sim.endpoints import Endpoint
 from ultrai_sim.generations import Try
+from ultrai_sim.moderation import Said, looks, moderate
 from ultrai_sim.performing import perform, refuse_if_due
 from ultrai_sim.refusals import Refusal
 from ultrai_sim.rendering import (
@@ -72,7 +72,10 @@ async def _ask_model(
         # The endpoints that may serve; from here on a refusal bears the generation's id.
         endpoints = route_order(order, letter.body)
         seen.generation_id = order.generation_id
-        _moderate(world, order)
+        if looks(world, order.model):
+            question = order.question
+            said = Said(question.prompt, question.asked, order.asked.id, order.provider)
+            moderate(world, order.model, said=said)
         wish = world.response_cache.read_wish(
             request.headers, letter.body, secret=order.key.secret, route=request.path
         )
@@ -81,18 +84,6 @@ async def _ask_model(
         return await _with_cache(request, world, order=order, endpoints=endpoints, wish=wish)
     finally:
         order.account.release(hold)
-
-
-def _moderate(world: World, order: Order) -> None:
-    """Refuse what a guardrail forbids, or what a moderated model's provider flags."""
-    if not world.blocked and not (world.flagged and order.model.moderated):
-        return
-    text = order.question.prompt.casefold()
-    blocked = [word for word in world.blocked if word.casefold() in text]
-    if blocked:
-        raise refusals.blocked_by_guardrail(blocked)
-    if order.model.moderated and any(word.casefold() in text for word in world.flagged):
-        raise refusals.moderated(order.asked.id, order.provider, flagged=order.question.asked)
 
 
 async def _try_endpoints(

@@ -25,6 +25,7 @@ from ultrai_sim.generations import Caller, Generation
 from ultrai_sim.guardrails import unguarded
 from ultrai_sim.intake import Intake
 from ultrai_sim.keys import Key
+from ultrai_sim.moderation import Said, looks, moderate
 from ultrai_sim.rendering import JSON_HEADERS
 from ultrai_sim.response_cache import Kept, headers_of, zeroed
 from ultrai_sim.tokens import NORMALISED
@@ -70,6 +71,9 @@ async def embed(request: web.Request, world: World) -> web.Response:
     need = Need.of(prices, intake, max_tokens=0)
     world.money.release(world.money.reserve(key, need, now=now))
     unguarded(model, terms=world.money.terms)
+    if looks(world, model):
+        text = "\n".join(piece.text for piece in order.pieces)
+        moderate(world, model, said=Said(text, text, model.id, model.provider))
     drawn = world.draw_id(model.id, blake2b(raw, digest_size=16).digest())
     seen.generation_id = f"gen-{int(now)}-{b64encode(drawn, b'aZ').decode()}"
     wish = world.response_cache.read_wish(

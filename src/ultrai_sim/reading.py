@@ -118,6 +118,14 @@ def money(value: Any) -> str | None:
     return None if fits else f"expected an amount in USD, 0 or more, not {value!r}"
 
 
+def share(value: Any) -> str | None:
+    """A part of a price: from 0 to 1; text or number."""
+    problem = money(value)
+    if problem is None and Decimal(str(value)) > 1:
+        problem = f"expected a part from 0 to 1, not {value!r}"
+    return problem
+
+
 def texts(value: Any) -> str | None:
     """A list of texts."""
     fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)

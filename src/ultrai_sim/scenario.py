@@ -42,7 +42,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,7 @@ def read_scenario(document: Mapping[str, Any]) -> World:
     for key, value in document.items():
         _check_top(key, value)
     latency, paces = _read_latencies(document)
+    keys = _read_keys(document.get("keys", []))
     return World(
         **{key: document[key] for key in TOP if key in document},
         latency=latency,
@@ -163,10 +164,7 @@ def read_scenario(document: Mapping[str, Any]) -> World:
             AccountTerms, document.get("account", {}), checks=ACCOUNT_CHECKS, where=Where("account")
         ),
         says=_read_says(document.get("says", {})),
-        keys=[
-            read_table(KeyTerms, row, checks=KEY_CHECKS, where=Where("keys", index))
-            for index, row in enumerate(document.get("keys", []))
-        ],
+        keys=keys,
         models=[
             _read_model(row, Where("models", index))
             for index, row in enumerate(document.get("models", []))
@@ -229,6 +227,17 @@ def _read_spread(row: Mapping[str, Any], where: Where) -> Spread:
         return read_table(Spread, row, checks={"p50": seconds, "p95": seconds}, where=Where())
     except WrongValue as error:  # it stands on the line of its own key
         raise WrongValue(where, str(error)) from None
+
+
+def _read_keys(rows: Sequence[Any]) -> Sequence[KeyTerms]:
+    keys: list[KeyTerms] = []
+    for index, row in enumerate(rows):
+        where = Where("keys", index)
+        terms = read_table(KeyTerms, row, checks=KEY_CHECKS, where=where)
+        if any(other.key == terms.key for other in keys):
+            raise WrongValue(Where("keys", index, "key"), "another key has the same secret")
+        keys.append(terms)
+    return keys
 
 
 def _read_says(table: Mapping[str, Any]) -> Mapping[str, str]:

@@ -69,7 +69,7 @@ async def _set_clock(request: web.Request) -> web.StreamResponse:
         wish: Any = msgspec.json.decode(await request.read())
         ahead_s = wish["advance_s"] if "now" not in wish else moment_of(wish["now"]) - world.clock()
         if wrong_value("seconds", ahead_s) is not None:
-            return _wrong("clock: it goes forward only, by at most 1,000,000,000 seconds")
+            return _wrong("clock: expected a time ahead, by at most 1,000,000,000 seconds")
         world.advance(ahead_s)
     except (msgspec.DecodeError, KeyTermsError, KeyError, TypeError, ValueError):
         return _wrong('clock: expected {"advance_s": seconds} or {"now": a moment in UTC}')

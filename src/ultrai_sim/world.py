@@ -23,7 +23,7 @@ from ultrai_sim.charges import Charge
 from ultrai_sim.clock import Clock, WorldClock, iso, wall_clock
 from ultrai_sim.faults import Fault, FaultBook
 from ultrai_sim.generations import Generation
-from ultrai_sim.keys import KINDS, Key, KeyTerms
+from ultrai_sim.keys import KINDS, Key, KeyTerms, KeyTermsError
 from ultrai_sim.pace import Pace, pace_of
 from ultrai_sim.prompt_cache import PromptCache
 from ultrai_sim.response_cache import ResponseCache
@@ -194,6 +194,9 @@ class World:
     def _fresh_keys(self, now: float) -> list[Key]:
         """The keys as configured, and of each kind that is missing one made from the seed."""
         terms = list(self.keys)
+        if len({one.key for one in terms}) < len(terms):
+            message = "key: two keys have the same secret; each needs its own"
+            raise KeyTermsError(message)
         for kind in KINDS:
             if all(one.kind != kind for one in terms):
                 name = "key" if kind == "inference" else "management key"

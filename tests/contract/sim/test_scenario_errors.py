@@ -20,6 +20,8 @@ WRONG = [
     ("says = {'*' = 5}", 1, "expected a text, not 5"),
     ("[account]\nfree_per_minute = 'x'", 2, "expected a whole number"),
     ("[account]\nbyok = 'OpenAI'", 2, "expected a list of texts"),
+    ("[account]\nbyok_fee = 1.5", 2, "a part from 0 to 1"),
+    ("[[keys]]\nkey = 'a'\n[[keys]]\nkey = 'a'", 4, "another key has the same secret"),
     ("[account]\nkey_limit_status = 404", 2, "404 is not one of 402, 403"),
     ("[[models]]\nid = 'a/b'\ncontext_length = 'x'", 3, "context_length"),
     ("[[models]]\nid = 'a/b'\n[[models]]\nid = 'a/c'\nproviders = []", 5, "models[2].providers"),
