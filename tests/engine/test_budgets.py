@@ -81,6 +81,33 @@ def test_a_cost_cap_shrinks_the_same_way() -> None:
     assert "max_tokens_reduced" in codes(report)
 
 
+def test_when_slots_are_left_out_backups_must_fit_the_cap_all_the_same() -> None:
+    """A dear backup of a slot that stays: its bound alone is more than the whole cap."""
+    dear = model("d/d", price="1")
+    bar = Bar(
+        cocktails=[cocktail("X", ["a/a", "d/d"], ["b/b"], ["c/c"])],
+        models=[model("a/a"), model("b/b"), model("c/c"), dear],
+        scripts={"a/a": [broken(FailureKind.MODEL_UNAVAILABLE, 404)]},
+    )
+    report = bar.ask(replace(ASK, quorum=1, max_cost_nanos=BOUND))
+    assert "slots_dropped" in codes(report)
+    assert [request.model for request in bar.upstream.requests] == ["a/a"]
+    assert codes(report).count("model_not_ready") == 1
+
+
+def test_every_fitting_is_told_however_often_the_plan_is_made_anew() -> None:
+    """First to fit the cap, with less text; then what the budget leaves, with fewer slots."""
+    bar = Bar(
+        cocktails=[cocktail("X", ["a/a"], ["b/b"], ["c/c"])],
+        ledger=MemoryLedger(BOUND * 2 // 3),
+        tuning=Tuning(shrink_floor_tokens=500),
+    )
+    report = bar.ask(replace(ASK, quorum=1, max_cost_nanos=2 * BOUND))
+    assert [slot.primary for slot in report.slots] == ["a/a"]
+    assert codes(report).count("max_tokens_reduced") == 2
+    assert codes(report).count("slots_dropped") == 1
+
+
 def test_under_strict_nothing_is_made_to_fit() -> None:
     bar = Bar(cocktails=PAIR, ledger=MemoryLedger(BOUND), tuning=Tuning(shrink_floor_tokens=100))
     with pytest.raises(BudgetRefusal):

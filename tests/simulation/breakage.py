@@ -34,7 +34,7 @@ STATUSES = (
 # These end every run that meets them on an upstream: rarely, or nothing else would be seen.
 STOPPING = frozenset({401, 402})
 STOPPING_KINDS = frozenset(
-    {"credits_402", "key_limit_402", "key_limit_403", "budget_403", "echo_key"}
+    {"credits_402", "key_limit_402", "key_limit_403", "budget_403", "echo_key", "balance_402"}
 )
 
 # What an option may be. Sizes and paces are such that a world stays cheap, not that it is kind.
@@ -103,7 +103,7 @@ def draw_faults(source: Random, ids: list[str]) -> tuple[Fault, ...]:
     """Some faults; in one world in six none."""
     if source.random() < 1 / 6:
         return ()
-    stops = source.random() < 0.1
+    stops = source.random() < 0.25
     candidates = [kind for kind in sorted(KINDS) if stops or kind not in STOPPING_KINDS]
     kinds = source.sample(candidates, source.randint(1, 6))
     return tuple(draw_fault(source, kind, ids) for kind in kinds)

@@ -9,6 +9,7 @@ allows; each with a Notice. Without such a permission nothing is changed and the
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from ultrai.domain.catalog import Catalog
 from ultrai.domain.errors import BudgetRefusal
@@ -18,6 +19,8 @@ from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import NotReadyReason, Plan, PlannedCandidate, PlannedSlot
 from ultrai.engine.run import RunOrder
 from ultrai.engine.treasury import shortage_message
+
+_FITTINGS = (NoticeCode.MAX_TOKENS_REDUCED, NoticeCode.SLOTS_DROPPED)
 
 
 def check_prices(order: RunOrder) -> None:
@@ -111,24 +114,30 @@ def _with_tokens(order: RunOrder, max_tokens: int) -> RunOrder:
     wanted = order.query.sampling.max_tokens
     if max_tokens == wanted:
         return order
-    plan = order.replan(max_tokens)
     notice = Notice(
         NoticeCode.MAX_TOKENS_REDUCED,
         f"max_tokens is {max_tokens} instead of {wanted}, to stay within the budget",
     )
     return replace(
         order,
-        plan=replace(plan, notices=(*plan.notices, notice)),
+        plan=_noted(order, order.replan(max_tokens), notice=notice),
         query=order.query.with_tokens(max_tokens),
     )
 
 
 def _with_slots(order: RunOrder, count: int) -> RunOrder:
-    kept, dropped = order.plan.slots[:count], order.plan.slots[count:]
-    names = ", ".join(slot.primary for slot in dropped)
+    """Planned anew: which Backups the cap has room for depends on the Slots that are left."""
+    names = ", ".join(slot.primary for slot in order.plan.slots[count:])
     notice = Notice(NoticeCode.SLOTS_DROPPED, f"not asked, to stay within the budget: {names}")
-    plan = replace(order.plan, slots=kept, notices=(*order.plan.notices, notice))
-    return replace(order, plan=plan)
+    replan = partial(order.replan, slots=count)
+    plan = _noted(order, replan(order.query.sampling.max_tokens), notice=notice)
+    return replace(order, plan=plan, replan=replan)
+
+
+def _noted(order: RunOrder, plan: Plan, *, notice: Notice) -> Plan:
+    """The new Plan with a Notice, and with those that tell how the order was fitted before."""
+    earlier = [each for each in order.plan.notices if each.code in _FITTINGS]
+    return replace(plan, notices=(*plan.notices, *earlier, notice))
 
 
 def _who_lacks_price(order: RunOrder) -> str | None:

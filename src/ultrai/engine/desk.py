@@ -294,9 +294,9 @@ class Desk:
         world = await self.world(ids, patience_s=patience_s)
         tuning = self._rooms.tuning
 
-        def planned(max_tokens: int) -> Plan:
-            other = query.with_tokens(max_tokens)
-            return plan_run(recipe, other, limits=limits, world=world, tuning=tuning)
+        def planned(max_tokens: int, *, slots: int | None = None) -> Plan:
+            fewer, other = recipe.first(slots), query.with_tokens(max_tokens)
+            return plan_run(fewer, other, limits=limits, world=world, tuning=tuning)
 
         streaming = self._rooms.tuning.streaming if ask.streaming is None else ask.streaming
         return RunOrder(

@@ -29,6 +29,10 @@ class Recipe:
     named: bool = False
     notices: tuple[Notice, ...] = ()
 
+    def first(self, count: int | None) -> Recipe:
+        """The same with the first Slots only; None: with all."""
+        return replace(self, slots=self.slots[:count])
+
 
 def cocktail_named(name: str, book: CocktailBook) -> Cocktail:
     """The cocktail of that name. Raises UsageError with the nearest names."""

@@ -45,7 +45,7 @@ STOP_GRACE_S = 2.0
 class RunOrder:
     """What is to be run: the Query, its Plan and limits, and the Catalog they were made from.
 
-    `replan` makes the Plan anew for another `max_tokens`.
+    `replan` makes the Plan anew for another `max_tokens`, or for the first few Slots only.
     """
 
     query: Query
@@ -53,7 +53,7 @@ class RunOrder:
     limits: Limits
     catalog: Catalog
     find_model: Callable[[str], Model | None]
-    replan: Callable[[int], Plan]
+    replan: Callable[..., Plan]
     streaming: bool = True
     resumed_from: str | None = None
 

@@ -115,9 +115,10 @@ class Envelope:
             return True
         if bound_nanos is None:
             return False
-        needed = self._burnt.get(slot, 0) + bound_nanos
         held = self._holds.get(slot, 0)
-        return needed <= held or self.held_nanos - held + needed <= self._limit_nanos
+        needed = max(held, self._burnt.get(slot, 0) + bound_nanos)
+        # What is held already counts too: where an upstream charged too much, nothing more is sent.
+        return self.held_nanos - held + needed <= self._limit_nanos
 
     async def reserve(self, claim: Claim) -> str | None:
         """Cover one more Attempt and make it known; else why nothing may be sent."""
