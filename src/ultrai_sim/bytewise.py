@@ -48,11 +48,11 @@ def _drip(script: Script, fault: Fault) -> None:
         if not isinstance(step, Send) or drops >= MOST_DROPS:
             dripping.append(step)
             continue
-        starts = [*range(0, len(step.data), size), len(step.data)]
-        for start, end in pairwise(starts):
-            dripping += [Send(step.data[start:end]), Wait(every_s)]
-            drops += 1
-        dripping.append(Send(b"", step.tokens))
+        # The provider has made all of it by the time that the first byte of it goes out.
+        tokens = step.tokens
+        for start, end in pairwise([*range(0, len(step.data), size), len(step.data)]):
+            dripping += [Send(step.data[start:end], tokens), Wait(every_s)]
+            drops, tokens = drops + 1, 0
     script.steps[:] = dripping
 
 
