@@ -185,3 +185,13 @@ def test_every_page_can_be_reached(page: Path) -> None:
                 reached.add(there)
                 waiting.append(there)
     assert page in reached
+
+
+def test_every_promise_of_the_production_page_names_what_shows_it() -> None:
+    found = list(rows("docs/production.md", "promise"))
+    assert len(found) == 13
+    for promise, _, shown in found:
+        paths = re.findall(r"`(tests/[\w/.]+)`", shown)
+        assert [path for path in paths if not (ROOT / path).is_file()] == [], promise
+        commands = re.findall(r"`((?:make|ultrai) [\w ]+)`", shown)
+        assert paths or commands or "](" in shown, promise

@@ -30,7 +30,7 @@ from ultrai.settings.model import Settings
 if TYPE_CHECKING:
     from ultrai.domain.attempt import Account
     from ultrai.domain.catalog import Catalog, Endpoint
-    from ultrai.domain.overview import Finding, ProbeResult, ReadinessRow
+    from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow
     from ultrai.engine.desk import RunHandle
     from ultrai.engine.overview import Overview
 
@@ -187,6 +187,12 @@ class UltrAI:
     async def diagnose(self) -> Sequence[Finding]:
         """The doctor's findings on every id of every cocktail, against the live catalogue."""
         return await (await self._overview()).diagnose(self._shipped.references)
+
+    async def inspect(self) -> Sequence[Check]:
+        """What a user can get wrong before others depend on it. Raises StoreError."""
+        from ultrai.assembly.inspecting import inspect
+
+        return await inspect(self)
 
     async def probe_cost(self, model_ids: Sequence[str]) -> int | None:
         """The most that `probe` may cost, in nanodollars; None: not known."""

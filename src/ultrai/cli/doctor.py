@@ -1,4 +1,4 @@
-"""`ultrai doctor`: are the cocktails' ids still what they were?"""
+"""`ultrai doctor`: are the cocktails' ids still what they were, and is all ready for others?"""
 
 from __future__ import annotations
 
@@ -9,23 +9,32 @@ import click
 
 from ultrai.cli.exits import DEGRADED, DONE
 from ultrai.cli.wishes import UltraiCommand, Wishes
+from ultrai.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ultrai.domain.overview import Finding
+    from ultrai.domain.overview import Check, Finding
 
 
 @click.command("doctor", cls=UltraiCommand)
 @click.option("--write", is_flag=True, help="Put what serves instead into your settings.")
+@click.option("--production", is_flag=True, help="Look at key, budgets, home and ledger instead.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
-def command(wishes: Wishes, *, write: bool, as_json: bool) -> int:
+def command(wishes: Wishes, *, write: bool, production: bool, as_json: bool) -> int:
     """Check every model of every cocktail against the live catalogue.
 
     Says what is gone, expires soon, changed its price or has too small a window, and what would
     serve instead. Exit code 3 when a model is gone and nothing serves instead.
+
+    With --production: what you can get wrong before others depend on it. Exit code 3 when something
+    is wrong.
     """
+    if production:
+        if write:
+            raise UsageError("--write is for models", hint="leave it out, or --production")
+        return _inspect(wishes, as_json=as_json)
     from ultrai.cli.output import write_json
     from ultrai.cli.running import run_async
 
@@ -44,6 +53,31 @@ async def _diagnose(wishes: Wishes) -> Sequence[Finding]:
 
     async with open_session(wishes) as session:
         return await session.diagnose()
+
+
+def _inspect(wishes: Wishes, *, as_json: bool) -> int:
+    from ultrai.cli.output import write_json, write_lines, write_text
+    from ultrai.cli.render.phrases import count
+    from ultrai.cli.render.readiness import checks_table
+    from ultrai.cli.running import run_async
+    from ultrai.cli.terminal import standard_error, standard_output
+
+    checks = run_async(_inspected(wishes))
+    if as_json:
+        write_json({"checks": [check.to_dict() for check in checks]})
+    else:
+        output = standard_output()
+        write_lines(output, checks_table(checks, width=output.table_width))
+        well = sum(check.severity == "ok" for check in checks)
+        write_text(standard_error(), f"{well} of {count(len(checks), 'check')} are well")
+    return DEGRADED if any(check.severity == "error" for check in checks) else DONE
+
+
+async def _inspected(wishes: Wishes) -> Sequence[Check]:
+    from ultrai.cli.session import open_session
+
+    async with open_session(wishes) as session:
+        return await session.inspect()
 
 
 def _write(wishes: Wishes, findings: Sequence[Finding]) -> Mapping[Path, Path | None]:

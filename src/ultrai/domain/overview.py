@@ -85,6 +85,25 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that should be so before others depend on it; `advice` where it is not."""
+
+    name: str
+    severity: str  # "ok", "warning" or "error"
+    message: str
+    advice: str | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON types."""
+        return {
+            "name": self.name,
+            "severity": self.severity,
+            "message": self.message,
+            "advice": self.advice,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeResult:
     """What a one-token request to a model came to."""
 

@@ -13,7 +13,7 @@ from ultrai.cli.render.table import Cell, Column, Line, lay_out
 from ultrai.domain.plan import NotReadyReason
 
 if TYPE_CHECKING:
-    from ultrai.domain.overview import Finding, ProbeResult, ReadinessRow
+    from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow
 
 _READY_COLUMNS = (
     Column("", rank=0),
@@ -34,6 +34,12 @@ _FINDING_COLUMNS = (
     Column("cocktails", rank=2),
     Column("finding", flexible=True, wraps=True, least=40),
     Column("instead", rank=3),
+)
+_CHECK_COLUMNS = (
+    Column(""),
+    Column("check"),
+    Column("what is so", flexible=True, wraps=True, least=30),
+    Column("what to do", flexible=True, wraps=True, least=24),
 )
 # The upstream of the embedded models: whichever is not here can be fetched.
 _EMBEDDED = "local"
@@ -68,6 +74,16 @@ def findings_table(findings: Sequence[Finding], *, width: int | None) -> list[Li
     """One line for each finding, or more where it is long."""
     rows = [_finding_row(finding) for finding in findings]
     return lay_out(_FINDING_COLUMNS, rows, width=width, header=True)
+
+
+def checks_table(checks: Sequence[Check], *, width: int | None) -> list[Line]:
+    """One line for each check, or more where it is long."""
+    rows = []
+    for check in checks:
+        symbol, style = _SEVERITIES[check.severity]
+        told = [check.name, check.message, check.advice or ""]
+        rows.append([Cell(symbol, style), *(Cell(one_line(text)) for text in told)])
+    return lay_out(_CHECK_COLUMNS, rows, width=width, header=True)
 
 
 def until_words(until_s: float | None) -> str:
