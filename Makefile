@@ -15,7 +15,7 @@ N ?= 1000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo venv test lint types check simulate soak matrix mutants money bench lock clean
+.PHONY: help demo venv test lint types check simulate soak matrix mutants money rotation bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ mutants: venv ## break the engine on purpose and see that the tests notice
 money: venv ## storms of processes and kill -9 against one budget: make money N=100
 	@$(IN)/python -m tests.contract.money.leaks
 	@$(IN)/python -m tests.contract.money.storm $(if $(filter command line,$(origin N)),$(N),20)
+
+rotation: venv ## rotate a key while questions are asked: make rotation N=3
+	@$(IN)/python -m tests.contract.money.rotation $(if $(filter command line,$(origin N)),$(N),3)
 
 bench: venv ## speed and memory, side by side with a bare aiohttp loop
 	@$(IN)/python bench/run.py $(ARGS)

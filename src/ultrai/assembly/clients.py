@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ultrai import __version__
+from ultrai.assembly.key_ring import KeyRing
 from ultrai.assembly.tuned import LOCAL
 from ultrai.domain.secret import Secret
 from ultrai.local.runtime import Endpoint as LocalEndpoint
 from ultrai.settings.model import OPENROUTER, Settings
 from ultrai.upstream.client import HttpUpstream
 from ultrai.upstream.config import UpstreamConfig
+from ultrai.upstream.key_source import KeySource
 
 if TYPE_CHECKING:
     import aiohttp
@@ -28,6 +30,7 @@ class Clients:
     settings: Settings
     session: aiohttp.ClientSession
     now: Callable[[], datetime]
+    keys: KeyRing
     wire_log: Callable[[str], None] | None = None
 
     def openrouter(self) -> HttpUpstream:
@@ -39,6 +42,7 @@ class Clients:
                 name=OPENROUTER,
                 base_url=self.settings.base_url,
                 key=self.settings.key,
+                key_source=self.keys.of(self.settings.key_reference, known=self.settings.key),
                 headers={name: value for name, value in headers.items() if value},
                 proxy=self.settings.proxy,
                 is_openrouter=True,
@@ -49,12 +53,22 @@ class Clients:
 
     def with_key(self, key: Secret) -> HttpUpstream:
         """The main upstream, asked with another key."""
+        return self._plain(key)
+
+    def manager(self) -> HttpUpstream:
+        """The main upstream, asked with the management key of the settings."""
+        settings = self.settings
+        source = self.keys.of(settings.management_key_reference, known=settings.management_key)
+        return self._plain(settings.management_key, source)
+
+    def _plain(self, key: Secret | None, source: KeySource | None = None) -> HttpUpstream:
         settings = self.settings
         return self._client(
             UpstreamConfig(
                 name=OPENROUTER,
                 base_url=settings.base_url,
                 key=key,
+                key_source=source,
                 proxy=settings.proxy,
                 is_openrouter=True,
                 wire_log=self.wire_log,
@@ -70,6 +84,7 @@ class Clients:
                 name=name,
                 base_url=upstream.base_url,
                 key=upstream.key,
+                key_source=self.keys.of(upstream.key_reference, known=upstream.key),
                 prefix=upstream.prefix,
                 proxy=upstream.proxy,
                 free=upstream.free,

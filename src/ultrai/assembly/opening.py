@@ -145,9 +145,10 @@ class Pieces:
     async def open_keys(self, settings: Settings) -> AsyncIterator[KeyDesk]:
         """What looks after the keys. Raises CredentialsError without a management key."""
         from ultrai.assembly.clients import Clients
+        from ultrai.assembly.key_ring import KeyRing
         from ultrai.upstream.session import open_session
 
-        if settings.management_key is None:
+        if settings.management_key is None and settings.management_key_reference is None:
             raise no_management_key(settings.management_key_problem)
         async with AsyncExitStack() as stack:
             session = self.session
@@ -155,15 +156,17 @@ class Pieces:
                 session = await stack.enter_async_context(
                     open_session(connect_timeout_s=settings.connect_timeout_s)
                 )
-            clients = Clients(settings, session, self.clock.now, self.wire_log)
-            manager = clients.with_key(settings.management_key)
-            yield KeyDesk(manager.keys, clients.with_key)
+            ring = KeyRing()
+            stack.push_async_callback(ring.aclose)
+            clients = Clients(settings, session, self.clock.now, ring, self.wire_log)
+            yield KeyDesk(clients.manager().keys, clients.with_key)
 
     async def _open_upstreams(
         self, settings: Settings, stack: AsyncExitStack
     ) -> dict[str, Upstream]:
         from ultrai.assembly.clients import Clients
         from ultrai.assembly.embedded import EmbeddedUpstream
+        from ultrai.assembly.key_ring import KeyRing
         from ultrai.local.runtime import LocalRuntime
         from ultrai.upstream.session import open_session
 
@@ -172,7 +175,9 @@ class Pieces:
             session = await stack.enter_async_context(
                 open_session(connect_timeout_s=settings.connect_timeout_s)
             )
-        clients = Clients(settings, session, self.clock.now, self.wire_log)
+        ring = KeyRing()
+        stack.push_async_callback(ring.aclose)
+        clients = Clients(settings, session, self.clock.now, ring, self.wire_log)
         runtime = LocalRuntime(settings.home)
         stack.push_async_callback(runtime.close)
         return {

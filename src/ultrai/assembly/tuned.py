@@ -68,7 +68,7 @@ def house_of(settings: Settings, shipped: CocktailFile) -> House:
         deadline_s=settings.deadline_s,
         quorum=settings.quorum,
         environment=settings.environment,
-        key_fingerprint=None if settings.key is None else settings.key.fingerprint,
+        key_fingerprint=settings.key_identity,
     )
 
 
@@ -89,6 +89,6 @@ def keyless_upstreams(settings: Settings) -> Mapping[str, str]:
     }
     if settings.key_problem is not None:
         keyless[OPENROUTER] = settings.key_problem
-    elif settings.key is None and settings.base_url == DEFAULT_BASE_URL:
+    elif not settings.names_a_key and settings.base_url == DEFAULT_BASE_URL:
         keyless[OPENROUTER] = KEY_HINT
     return keyless

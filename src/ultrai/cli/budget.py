@@ -156,7 +156,7 @@ def _budget(flags: _SetFlags, settings: Settings) -> Budget:
     try:
         kind, subject = read_scope(
             scope,
-            key=None if settings.key is None else settings.key.fingerprint,
+            key=settings.key_identity,
             environment=settings.environment,
         )
     except ValueError as error:

@@ -21,10 +21,8 @@ _LONGEST_LINE = 4000
 def mask(text: str, settings: Settings | None) -> str:
     """`text` without the keys in use, nor anything that looks like one."""
     if settings is not None:
-        keys = [settings.key, *(upstream.key for upstream in settings.upstreams.values())]
-        for key in keys:
-            if key is not None:
-                text = key.mask(text)
+        for key in settings.known_keys():
+            text = key.mask(text)
     return _KEYS.sub(MASK, text)
 
 

@@ -67,9 +67,7 @@ def _asked_first(settings: Settings, ask: Ask) -> Sequence[str]:
         return ()
     if ask.models:
         return [_seat(model) for model in ask.models]
-    # A key that is named but cannot be had is an error that planning tells; it is not keyless.
-    has_key = settings.key is not None or settings.key_problem is not None
-    name = ask.cocktail or (AUTO if has_key else _WITHOUT_KEY)
+    name = ask.cocktail or (AUTO if settings.names_a_key else _WITHOUT_KEY)
     if name.strip().casefold() == AUTO:
         return ()
     cocktail = shipped_file().book.merged(settings.cocktails).find(name)

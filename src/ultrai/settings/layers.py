@@ -7,6 +7,7 @@ become the key path `("openrouter", "base_url")`. Keys are checked here, values 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +43,10 @@ OPEN_TABLES: Final = ("pace_per_minute", "cocktails")
 """Tables whose keys are chosen by the user."""
 
 PROFILES: Final = "profiles"
+PRODUCTION: Final = "production"
+"""The one key that only a profile has: whether it is for production."""
+
+_PRODUCTION_NAMES: Final = frozenset({"prod", "production"})
 VARIABLES: Final[Mapping[str, KeyPath]] = MappingProxyType(
     {
         "OPENROUTER_API_KEY": ("openrouter", "api_key"),
@@ -67,8 +72,21 @@ _PREFIX: Final = "ULTRAI_"
 _LEAST_LIKENESS = 0.75
 
 
-def file_layers(path: Path, profile: str | None) -> tuple[Layer, Layer]:
-    """A settings file's own layer and that of its profile; SettingsError for whatever is wrong.
+@dataclass(frozen=True, slots=True)
+class FileLayers:
+    """What a settings file says, for all and by profile. `production` are those that are for it."""
+
+    own: Layer = field(default_factory=dict)
+    profiles: Mapping[str, Layer] = field(default_factory=dict)
+    production: frozenset[str] = frozenset()
+
+    def of(self, profile: str | None) -> Layer:
+        """What the file says for that profile alone."""
+        return self.profiles.get(profile or "", {})
+
+
+def file_layers(path: Path, profile: str | None) -> FileLayers:
+    """The layers of a settings file; SettingsError for whatever is wrong, in any profile.
 
     A profile that the file lacks is an error only if it has a table of profiles.
     """
@@ -76,14 +94,17 @@ def file_layers(path: Path, profile: str | None) -> tuple[Layer, Layer]:
     origin = Origin(str(path), path.parent, is_file=True)
     has_profiles = PROFILES in table
     profiles = _subtable(Entry(PROFILES, table.pop(PROFILES, {}), origin))
-    layers = {
-        name: flatten(_subtable(entry), origin, under=(PROFILES, name))
-        for name, entry in _children(profiles, origin, under=(PROFILES,))
-    }
+    layers: dict[str, Layer] = {}
+    production: set[str] = set()
+    for name, entry in _children(profiles, origin, under=(PROFILES,)):
+        wishes = dict(_subtable(entry))
+        if _is_for_production(name, wishes.pop(PRODUCTION, None), origin=origin):
+            production.add(name)
+        layers[name] = flatten(wishes, origin, under=(PROFILES, name))
     if profile is not None and has_profiles and profile not in layers:
         hint = did_you_mean(profile, layers) or f"its profiles: {', '.join(layers) or 'none'}"
         raise SettingsError(f"{path}: has no profile {shown(profile)} (ULTRAI_ENV)", hint=hint)
-    return flatten(table, origin), layers.get(profile or "", {})
+    return FileLayers(flatten(table, origin), layers, frozenset(production))
 
 
 def environment_layer(environ: Mapping[str, str], cwd: Path) -> Layer:
@@ -114,6 +135,13 @@ def flatten(table: Mapping[str, object], origin: Origin, *, under: KeyPath = ())
         else:
             raise _unknown(entry, key=name, valid=[*SCALARS, *PLACES, *OPEN_TABLES, *_table_keys()])
     return layer
+
+
+def _is_for_production(name: str, said: object, *, origin: Origin) -> bool:
+    """What the profile says of itself; one that says nothing is, if its name says so."""
+    if said is None:
+        return name.casefold() in _PRODUCTION_NAMES
+    return TOGGLE.read(Entry(dotted((PROFILES, name, PRODUCTION)), said, origin))
 
 
 def _table_entries(name: str, entry: Entry, *, under: KeyPath) -> Layer:

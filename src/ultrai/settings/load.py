@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ultrai.domain.errors import SettingsError
 from ultrai.settings.budgets import read_budgets
+from ultrai.settings.cocktails import CocktailFile
 from ultrai.settings.entry import Entry, Origin
-from ultrai.settings.layers import Layer, environment_layer, file_layers, flatten
+from ultrai.settings.layers import FileLayers, Layer, environment_layer, file_layers, flatten
 from ultrai.settings.model import DEFAULT_BASE_URL, Settings
 from ultrai.settings.network import proxy_for
 from ultrai.settings.places import World
+from ultrai.settings.production import keys_of_others
 from ultrai.settings.schema import SCALARS
 from ultrai.settings.tables import (
     read_attribution,
@@ -56,9 +58,12 @@ def load(
     from_environment = environment_layer(world.environ, world.cwd)
     environment = _environment({**from_environment, **from_flags})
     source = world.settings_file(config)
-    from_file, from_profile = file_layers(source, environment) if source else ({}, {})
-    layers = (from_file, from_profile, from_environment, from_flags)
-    settings = _settings(layers, world, environment=environment)
+    file = file_layers(source, environment) if source else FileLayers()
+    layers = (file.own, file.of(environment), from_environment, from_flags)
+    merged = {path: entry for layer in layers for path, entry in layer.items()}
+    refused = keys_of_others(merged, file, environment=environment, world=world)
+    wishes = Wishes(merged, environment, refused)
+    settings = _settings(wishes, world, cocktails=read_cocktails(layers, world))
     return replace(settings, environment=environment, source=source)
 
 
@@ -73,40 +78,46 @@ def file_to_edit(
     return world.settings_file(config) or world.user_settings_file()
 
 
-def _settings(layers: tuple[Layer, ...], world: World, *, environment: str | None) -> Settings:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All layers in one, for which profile, and the fingerprints of keys that it must not use."""
+
+    merged: Layer
+    environment: str | None
+    refused: frozenset[str]
+
+
+def _settings(wishes: Wishes, world: World, *, cocktails: CocktailFile) -> Settings:
     """All layers read into one value."""
-    merged: Layer = {path: entry for layer in layers for path, entry in layer.items()}
+    merged, refused = wishes.merged, wishes.refused
     _refuse_valkey(merged.get(("valkey_url",)))
     base_url_entry = merged.get(("openrouter", "base_url"))
     base_url = read_base_url(base_url_entry) if base_url_entry else DEFAULT_BASE_URL
-    found = read_key(merged.get(("openrouter", "api_key")), world)
+    found = read_key(merged.get(("openrouter", "api_key")), world, refused=refused)
     manager = read_key(merged.get(("openrouter", "management_key")), world)
-    own = read_cocktails(layers, world)
     settings = Settings(
         home=_home(merged.get(("home",)), world),
         key=found.key,
+        key_reference=found.reference,
         key_problem=found.problem,
         management_key=manager.key,
+        management_key_reference=manager.reference,
         management_key_problem=manager.problem,
         base_url=base_url,
         proxy=proxy_for(base_url, world.environ),
         database_url=_database_url(merged.get(("database_url",))),
         pace_per_minute=read_paces(merged),
         attribution=read_attribution(merged),
-        cocktails=own.cocktails,
-        corrections=own.corrections,
-        successions=own.successions,
-        upstreams=read_upstreams(merged, world),
-        budgets=read_budgets(
-            merged,
-            key=None if found.key is None else found.key.fingerprint,
-            environment=environment,
-        ),
+        cocktails=cocktails.cocktails,
+        corrections=cocktails.corrections,
+        successions=cocktails.successions,
+        upstreams=read_upstreams(merged, world, refused=refused),
     )
+    budgets = read_budgets(merged, key=settings.key_identity, environment=wishes.environment)
     scalars: dict[str, Any] = {
         name: rule.read(merged[(name,)]) for name, rule in SCALARS.items() if (name,) in merged
     }
-    return replace(settings, **scalars)
+    return replace(settings, budgets=budgets, **scalars)
 
 
 def _world(environ: Mapping[str, str] | None, cwd: Path | None) -> World:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from ultrai.domain.cocktail import Cocktail
 from ultrai.domain.secret import Secret
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.succession import Successions
+from ultrai.settings.key_reference import KeyReference
 
 OPENROUTER = "openrouter"
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
@@ -28,13 +29,14 @@ class Attribution:
 class UpstreamSettings:
     """A further server with OpenAI's format; its models bear `prefix/` before their own ids.
 
-    `free`: its models cost nothing. Prices are otherwise unknown. `key_problem` and `proxy` are as
-    in `Settings`.
+    `free`: its models cost nothing. Prices are otherwise unknown. `key`, `key_reference`,
+    `key_problem` and `proxy` are as in `Settings`.
     """
 
     prefix: str
     base_url: str
     key: Secret | None = None
+    key_reference: KeyReference | None = None
     key_problem: str | None = None
     proxy: str | None = field(default=None, repr=False)
     free: bool = False
@@ -44,16 +46,19 @@ class UpstreamSettings:
 class Settings:
     """Everything a user can choose. Durations are seconds, prices decimal text in USD.
 
-    `key_problem`: a key is named but could not be had, and why; what needs the key fails with it,
-    and nothing else does. `proxy` is the address of the proxy for `base_url`; it may hold a
-    password. `cocktails`, `corrections` and `successions` are the user's own, to be merged into
-    the shipped ones. `source` is the settings file.
+    `key` is the key as far as it is known without asking a store; `key_reference` is where it is
+    kept, if it may change there. `key_problem`: a key is named but could not be had, and why; what
+    needs the key fails with it, and nothing else does. `proxy` is the address of the proxy for
+    `base_url`; it may hold a password. `cocktails`, `corrections` and `successions` are the user's
+    own, to be merged into the shipped ones. `source` is the settings file.
     """
 
     home: Path
     key: Secret | None = None
+    key_reference: KeyReference | None = None
     key_problem: str | None = None
     management_key: Secret | None = None
+    management_key_reference: KeyReference | None = None
     management_key_problem: str | None = None
     base_url: str = DEFAULT_BASE_URL
     proxy: str | None = field(default=None, repr=False)
@@ -89,3 +94,29 @@ class Settings:
     upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
     source: Path | None = None
+
+    @property
+    def names_a_key(self) -> bool:
+        """Whether OpenRouter is to be asked with a key, be it at hand, in a store or out of reach.
+
+        A key that is named but cannot be had is an error of what needs it, not the lack of one.
+        """
+        return not (self.key is None and self.key_reference is None and self.key_problem is None)
+
+    def known_keys(self) -> Iterator[Secret]:
+        """Every key that was read so far, also those that have been replaced: to be masked."""
+        keys = [self.key, self.management_key]
+        references = [self.key_reference, self.management_key_reference]
+        for upstream in self.upstreams.values():
+            keys.append(upstream.key)
+            references.append(upstream.key_reference)
+        yield from (key for key in keys if key is not None)
+        for reference in references:
+            yield from () if reference is None else tuple(reference.seen)
+
+    @property
+    def key_identity(self) -> str | None:
+        """What the key is called in the ledger: a fingerprint, or that of the reference to it."""
+        if self.key is not None:
+            return self.key.fingerprint
+        return None if self.key_reference is None else self.key_reference.identity

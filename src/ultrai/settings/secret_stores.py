@@ -8,27 +8,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from ultrai.domain.errors import CredentialsError
 from ultrai.settings.places import World
 
 _PATIENCE_S: Final = 10
-_PATH: Final = re.compile(r"(?P<mount>[^/#\s]+)/(?P<path>[^#\s]+?)#(?P<field>[^#\s]+)")
-_HOW_VAULT: Final = "write vault:MOUNT/PATH#FIELD, such as vault:secret/ultrai#openrouter"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What follows a scheme, and how it is written."""
+
+    pattern: re.Pattern[str]
+    cause: str
+    hint: str
+
+    def match(self, rest: str) -> re.Match[str]:
+        """Its parts; raises CredentialsError, which does not echo them."""
+        match = self.pattern.fullmatch(rest.strip())
+        if match is None:
+            raise CredentialsError(self.cause, hint=self.hint)
+        return match
+
+
+SHAPES: Final[Mapping[str, Shape]] = MappingProxyType(
+    {
+        "keyring": Shape(
+            re.compile(r"(?P<service>[^\x00-\x1f]+)/(?P<name>[^/\x00-\x1f]+)"),
+            "keyring: is not followed by a service and a name",
+            "write keyring:SERVICE/NAME, such as keyring:openrouter/me",
+        ),
+        "vault": Shape(
+            re.compile(r"(?P<mount>[^/#\s]+)/(?P<path>[^#\s]+?)#(?P<field>[^#\s]+)"),
+            "vault: is not followed by a path and a field",
+            "write vault:MOUNT/PATH#FIELD, such as vault:secret/ultrai#openrouter",
+        ),
+    }
+)
+"""How the references to each store are written: checked before any store is asked."""
 
 
 def from_keyring(rest: str, *, world: World, folder: Path) -> str:
     """The password that the system's keyring keeps for `SERVICE/NAME`."""
     del world, folder
-    service, slash, name = rest.strip().rpartition("/")
-    if not (service and slash and name):
-        raise CredentialsError(
-            "keyring: is not followed by a service and a name",
-            hint="write keyring:SERVICE/NAME, such as keyring:openrouter/me",
-        )
+    service, name = SHAPES["keyring"].match(rest).group("service", "name")
     keyring = _library("keyring", "secrets-keyring")
     try:
         value = keyring.get_password(service, name)
@@ -52,9 +79,7 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
     it; `VAULT_NAMESPACE` and `VAULT_CACERT` are honoured.
     """
     del folder
-    match = _PATH.fullmatch(rest.strip())
-    if match is None:
-        raise CredentialsError("vault: is not followed by a path and a field", hint=_HOW_VAULT)
+    match = SHAPES["vault"].match(rest)
     address = world.environ.get("VAULT_ADDR", "").strip()
     if not address:
         raise CredentialsError("VAULT_ADDR is not set", hint="set it to the address of the Vault")
@@ -76,7 +101,7 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
     if not isinstance(value, str) or not value:
         raise CredentialsError(
             f"{match['mount']}/{match['path']} has no text in its field {match['field']!r}",
-            hint=_HOW_VAULT,
+            hint=SHAPES["vault"].hint,
         )
     return value
 

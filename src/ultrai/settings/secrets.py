@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from ultrai.domain.errors import CredentialsError
 from ultrai.domain.secret import Secret
 from ultrai.settings.places import World
-from ultrai.settings.secret_stores import from_keyring, from_vault
+from ultrai.settings.secret_stores import SHAPES, from_keyring, from_vault
 
 
 class Resolver(Protocol):
@@ -28,6 +28,9 @@ class Resolver(Protocol):
 
 
 AWAITED_SCHEMES: Final = ("aws-sm", "azure-kv", "gcp-sm")
+STORES: Final = frozenset({"keyring", "vault"})
+"""Schemes that lead to a store. It is asked when the key is used, never when settings load."""
+
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*):")
 _LONGEST_KEY = 4096
@@ -36,7 +39,29 @@ _OTHERS_MAY: Final = stat.S_IROTH | stat.S_IWOTH
 
 def is_reference(text: str) -> bool:
     """Whether `text` stands for a key kept elsewhere: it begins with a known scheme."""
-    return _scheme(text) is not None
+    return scheme_of(text) is not None
+
+
+def is_rereadable(text: str) -> bool:
+    """Whether what `text` leads to may be another key tomorrow, without a new process."""
+    return scheme_of(text) in STORES | {"file"}
+
+
+def canonical(text: str, *, world: World, folder: Path) -> str:
+    """A reference in the one spelling that all its spellings share: to compare two."""
+    scheme = scheme_of(text) or ""
+    rest = text.strip().partition(":")[2].strip()
+    if scheme == "file" and rest and rest.isprintable():
+        rest = os.path.normpath(world.path(rest, folder=folder))
+    return f"{scheme}:{rest}"
+
+
+def check(text: str) -> None:
+    """Raise CredentialsError if a reference to a store can lead nowhere as it is written."""
+    scheme = scheme_of(text)
+    shape = SHAPES.get(scheme or "")
+    if shape is not None:
+        shape.match(text.strip().partition(":")[2])
 
 
 def resolve(text: str, *, world: World, folder: Path) -> Secret:
@@ -44,7 +69,7 @@ def resolve(text: str, *, world: World, folder: Path) -> Secret:
 
     `folder` is where a relative `file:` path starts.
     """
-    scheme = _scheme(text)
+    scheme = scheme_of(text)
     if scheme is None:
         return _checked(text)
     rest = text.strip().partition(":")[2]
@@ -115,7 +140,8 @@ RESOLVERS: Final[Mapping[str, Resolver]] = MappingProxyType(
 )
 
 
-def _scheme(text: str) -> str | None:
+def scheme_of(text: str) -> str | None:
+    """The scheme of a reference; None for anything else."""
     match = _SCHEME.match(text.strip())
     scheme = match.group(1).casefold() if match else ""
     return scheme if scheme in RESOLVERS or scheme in AWAITED_SCHEMES else None

@@ -13,12 +13,20 @@ from ultrai.domain.errors import CredentialsError
 from ultrai.domain.secret import Secret
 from ultrai.settings.cocktails import CocktailFile, parse_cocktails_table, read_cocktails_file
 from ultrai.settings.entry import Entry, shown
+from ultrai.settings.key_reference import KeyReference
 from ultrai.settings.layers import ALL_MODELS, Layer
 from ultrai.settings.model import OPENROUTER, Attribution, UpstreamSettings
 from ultrai.settings.network import checked_base_url, is_loopback, proxy_for
 from ultrai.settings.places import World
 from ultrai.settings.schema import PACE, TOGGLE
-from ultrai.settings.secrets import RESOLVERS, is_reference, resolve
+from ultrai.settings.secrets import (
+    RESOLVERS,
+    canonical,
+    check,
+    is_reference,
+    is_rereadable,
+    resolve,
+)
 
 LOCAL_PREFIX: Final = "local"
 _PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -28,14 +36,24 @@ _COCKTAILS_FILE: Final = ("cocktails_file",)
 
 @dataclass(frozen=True, slots=True)
 class KeyFound:
-    """A key, or in one line why it could not be had; neither where none is named."""
+    """A key, where it is kept, or in one line why it could not be had; else none is named.
+
+    A key in a store is not read here: there is a reference then, and no key.
+    """
 
     key: Secret | None = None
+    reference: KeyReference | None = None
     problem: str | None = None
 
 
-def read_key(entry: Entry | None, world: World, *, literal_allowed: bool = False) -> KeyFound:
-    """The key that an entry names.
+def read_key(
+    entry: Entry | None,
+    world: World,
+    *,
+    literal_allowed: bool = False,
+    refused: frozenset[str] = frozenset(),
+) -> KeyFound:
+    """The key that an entry names; `refused` is as in KeyReference.
 
     A key written out in a file is a SettingsError, unless `literal_allowed`; one that cannot be had
     is no error here, because only what needs the key must fail.
@@ -54,9 +72,15 @@ def read_key(entry: Entry | None, world: World, *, literal_allowed: bool = False
             hint=f"write {' or '.join(f'{s}:…' for s in RESOLVERS)}, or use the environment",
         )
     try:
-        return KeyFound(key=resolve(text, world=world, folder=entry.origin.folder))
+        check(text)
+        if not is_rereadable(text):
+            return KeyFound(key=resolve(text, world=world, folder=entry.origin.folder))
+        place = canonical(text, world=world, folder=entry.origin.folder)
+        reference = KeyReference(place, where, world, refused)
+        return KeyFound(None if reference.is_slow else reference.read(), reference)
     except CredentialsError as error:
-        return KeyFound(problem=f"{where}: {error}" + (f"; {error.hint}" if error.hint else ""))
+        told = str(error).removeprefix(f"{where}: ")
+        return KeyFound(problem=f"{where}: {told}" + (f"; {error.hint}" if error.hint else ""))
 
 
 def read_base_url(entry: Entry) -> str:
@@ -92,14 +116,16 @@ def read_paces(layer: Layer) -> Mapping[str, int]:
     return paces
 
 
-def read_upstreams(layer: Layer, world: World) -> Mapping[str, UpstreamSettings]:
-    """The further upstreams by name, their prefixes distinct."""
+def read_upstreams(
+    layer: Layer, world: World, *, refused: frozenset[str] = frozenset()
+) -> Mapping[str, UpstreamSettings]:
+    """The further upstreams by name, their prefixes distinct; `refused` is as in KeyReference."""
     names = dict.fromkeys(path[1] for path in layer if path[0] == "upstreams")
     upstreams: dict[str, UpstreamSettings] = {}
     taken: dict[str, str] = {LOCAL_PREFIX: "the embedded models", OPENROUTER: "OpenRouter"}
     for name in names:
         parts = {path[2]: e for path, e in layer.items() if path[:2] == ("upstreams", name)}
-        upstream = _read_upstream(name, parts, world=world)
+        upstream = _read_upstream(name, parts, world=world, refused=refused)
         if upstream.prefix in taken:
             entry = parts.get("prefix") or parts["base_url"]
             raise entry.problem(
@@ -131,7 +157,9 @@ def read_cocktails(layers: Iterable[Layer], world: World) -> CocktailFile:
     return found
 
 
-def _read_upstream(name: str, parts: Mapping[str, Entry], *, world: World) -> UpstreamSettings:
+def _read_upstream(
+    name: str, parts: Mapping[str, Entry], *, world: World, refused: frozenset[str]
+) -> UpstreamSettings:
     """One upstream; a server on this machine costs nothing and may have its key in the file."""
     if "base_url" not in parts:
         entry = next(iter(parts.values()))
@@ -145,11 +173,12 @@ def _read_upstream(name: str, parts: Mapping[str, Entry], *, world: World) -> Up
             hint="use letters, digits, dots, dashes and underscores",
         )
     is_here = is_loopback(base_url)
-    found = read_key(parts.get("api_key"), world, literal_allowed=is_here)
+    found = read_key(parts.get("api_key"), world, literal_allowed=is_here, refused=refused)
     return UpstreamSettings(
         prefix=prefix,
         base_url=base_url,
         key=found.key,
+        key_reference=found.reference,
         key_problem=found.problem,
         proxy=proxy_for(base_url, world.environ),
         free=TOGGLE.read(parts["free"]) if "free" in parts else is_here,

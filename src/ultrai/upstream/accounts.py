@@ -17,7 +17,7 @@ async def read_account(config: UpstreamConfig, lookup: Lookup) -> Account | None
 
     Raises UpstreamUnavailable.
     """
-    if not config.is_openrouter or config.key is None:
+    if not config.is_openrouter or not config.has_key:
         return None
     data = mapping(mapping(await lookup.get("/key")).get("data"))
     if not data:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ultrai.domain.attempt import Account, AttemptRequest
 from ultrai.domain.catalog import Endpoint, Model
+from ultrai.domain.errors import CredentialsError
 from ultrai.domain.generation import Generation
-from ultrai.domain.outcome import Received
+from ultrai.domain.outcome import Failure, FailureKind, Received
 from ultrai.upstream.accounts import read_account
 from ultrai.upstream.config import UpstreamConfig
 from ultrai.upstream.discovery import list_endpoints, list_models
@@ -17,6 +18,7 @@ from ultrai.upstream.exchange import Exchange
 from ultrai.upstream.generations import read_generation
 from ultrai.upstream.incoming import Observer
 from ultrai.upstream.key_management import KeyManagement
+from ultrai.upstream.keyholder import UNAUTHORIZED, Keyholder
 from ultrai.upstream.lookup import Lookup
 
 if TYPE_CHECKING:
@@ -42,10 +44,11 @@ class HttpUpstream:
         lookup_timeout_s: float = 30.0,
     ) -> None:
         self._config = config
+        self._holder = Keyholder(config)
         self._session = session
         self._now = now
         self._lookup = Lookup(
-            config, session, connect_s=connect_timeout_s, total_s=lookup_timeout_s
+            self._holder, session, connect_s=connect_timeout_s, total_s=lookup_timeout_s
         )
 
     @property
@@ -54,9 +57,28 @@ class HttpUpstream:
         return self._config.name
 
     async def send(self, request: AttemptRequest, observer: Observer) -> Received:
-        """Make one Attempt. Whatever the world does is in the value; only cancellation raises."""
+        """Make one Attempt. Whatever the world does is in the value; only cancellation raises.
+
+        A request that is refused for its key is made once more if the key has been replaced since:
+        what was refused so was neither answered nor billed.
+        """
+        try:
+            config = await self._holder.current()
+        except CredentialsError as error:
+            return Received(failure=Failure(FailureKind.AUTH, _told(error)))
+        received = await self._exchange(config, request, observer=observer)
+        if received.failure is None or received.failure.status != UNAUTHORIZED:
+            return received
+        renewed = await self._holder.after_denial(config)
+        if renewed is None:
+            return received
+        return await self._exchange(renewed, request, observer=observer)
+
+    async def _exchange(
+        self, config: UpstreamConfig, request: AttemptRequest, *, observer: Observer
+    ) -> Received:
         exchange = Exchange(
-            self._config, self._session, request=request, observer=observer, now=self._now
+            config, self._session, request=request, observer=observer, now=self._now
         )
         return await exchange.run()
 
@@ -80,3 +102,7 @@ class HttpUpstream:
     async def read_account(self) -> Account | None:
         """What the key may do; None without a key or where there is no such notion."""
         return await read_account(self._config, self._lookup)
+
+
+def _told(error: CredentialsError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)

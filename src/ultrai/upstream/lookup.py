@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 import aiohttp
 import msgspec
 
-from ultrai.domain.errors import KeyRefused, UltraiError, UpstreamUnavailable
+from ultrai.domain.errors import CredentialsError, KeyRefused, UltraiError, UpstreamUnavailable
 from ultrai.domain.outcome import Failure, FailureKind
 from ultrai.upstream.classify import classify_status
 from ultrai.upstream.complaint import read_body
 from ultrai.upstream.config import UpstreamConfig
 from ultrai.upstream.hints import Circumstances
+from ultrai.upstream.keyholder import UNAUTHORIZED, Keyholder
 from ultrai.upstream.lenient import UNREADABLE, mapping, parse_json
 from ultrai.upstream.masking import FragmentMasker, mask
 from ultrai.upstream.mishap import READ_ERRORS, TRANSPORT_ERRORS, before_head
@@ -25,6 +27,7 @@ MAX_LISTING_BYTES: Final = 64_000_000
 _OK: Final = 200
 _DONE: Final = (200, 201, 202, 204)
 _NOT_FOUND: Final = 404
+_OPEN_TO_ALL: Final = "/models"
 _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 _REFUSED: Final = (FailureKind.AUTH, FailureKind.FORBIDDEN)
 _HINTS: Final = {
@@ -36,18 +39,27 @@ _HINTS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A response that was read to its end, the key masked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Lookup:
     """GETs of one upstream. Numbers with a fraction come back as `Decimal` or text, never float."""
 
     def __init__(
         self,
-        config: UpstreamConfig,
+        holder: Keyholder,
         session: aiohttp.ClientSession,
         *,
         connect_s: float,
         total_s: float,
     ) -> None:
-        self._config = config
+        self._holder = holder
         self._session = session
         self._connect_s = connect_s
         self._total_s = total_s
@@ -75,28 +87,53 @@ class Lookup:
         wishes: Mapping[str, object] | None = None,
         absent: UltraiError | None = None,
     ) -> object:
-        if not is_usable_key(self._config):
+        config = await self._keyed(path)
+        reply = await self._ask(config, method, path=path, wishes=wishes)
+        if reply.status == UNAUTHORIZED:
+            renewed = await self._holder.after_denial(config)
+            if renewed is not None:
+                reply = await self._ask(renewed, method, path=path, wishes=wishes)
+        if absent is not None and reply.status == _NOT_FOUND and _names_an_error(reply.body):
+            raise absent
+        return self._judge(reply)
+
+    async def _keyed(self, path: str) -> UpstreamConfig:
+        """What to ask with; OpenRouter shows its listings also to whoever has no key."""
+        try:
+            config = await self._holder.current()
+        except CredentialsError as error:
+            config = self._holder.config
+            if not (config.is_openrouter and path.startswith(_OPEN_TO_ALL)):
+                raise KeyRefused(f"{config.name}: {error}", hint=error.hint) from None
+        if not is_usable_key(config):
             raise self._unavailable(
                 Failure(FailureKind.AUTH, "the key holds characters that no header may carry")
             )
+        return config
+
+    async def _ask(
+        self,
+        config: UpstreamConfig,
+        method: str,
+        *,
+        path: str,
+        wishes: Mapping[str, object] | None,
+    ) -> _Reply:
         timeout = aiohttp.ClientTimeout(total=self._total_s, connect=self._connect_s)
         try:
             response = await self._session.request(
                 method,
-                self._config.url(path),
+                config.url(path),
                 json=wishes,
-                headers=request_headers(self._config, "application/json"),
-                proxy=self._config.proxy,
+                headers=request_headers(config, "application/json"),
+                proxy=config.proxy,
                 allow_redirects=False,
                 timeout=timeout,
             )
         except TRANSPORT_ERRORS as error:
             raise self._unavailable(self._mishap(error)) from None
         try:
-            body = await self._read(response)
-            if absent is not None and response.status == _NOT_FOUND and _names_an_error(body):
-                raise absent
-            return self._judge(response, body)
+            return _Reply(response.status, response.headers, await self._read(response))
         finally:
             response.close()
 
@@ -119,20 +156,20 @@ class Lookup:
                 words = "the connection broke while the response was read"
                 raise self._unavailable(Failure(FailureKind.NETWORK, words)) from None
         # A listing is kept on disk: also there the key must not be, should an upstream echo it.
-        return mask(self._config.key, body.decode("latin-1")).encode("latin-1")
+        return mask(self._holder.config.key, body.decode("latin-1")).encode("latin-1")
 
-    def _judge(self, response: aiohttp.ClientResponse, body: bytes) -> object:
-        if response.status in range(300, 400):
-            raise self.unavailable(f"a redirect (HTTP {response.status}), which is never followed")
-        if response.status not in _DONE:
-            around = Circumstances(headers=response.headers)
+    def _judge(self, reply: _Reply) -> object:
+        if reply.status in range(300, 400):
+            raise self.unavailable(f"a redirect (HTTP {reply.status}), which is never followed")
+        if reply.status not in _DONE:
+            around = Circumstances(headers=reply.headers)
             raise self._unavailable(
-                classify_status(response.status, read_body(body), around=around)
+                classify_status(reply.status, read_body(reply.body), around=around)
             )
         try:
-            return _decode(body)
+            return _decode(reply.body)
         except (ValueError, RecursionError):
-            value = parse_json(body)
+            value = parse_json(reply.body)
         if value is UNREADABLE:
             raise self.unavailable("the response is not JSON")
         return value
@@ -146,10 +183,10 @@ class Lookup:
         return before_head(error)
 
     def _unavailable(self, failure: Failure) -> UpstreamUnavailable:
-        words = FragmentMasker(self._config.key).mask(failure.message)
+        words = FragmentMasker(self._holder.config.key).mask(failure.message)
         kind = KeyRefused if failure.kind in _REFUSED else UpstreamUnavailable
         return kind(
-            one_line(f"{self._config.name}: {words}"),
+            one_line(f"{self._holder.config.name}: {words}"),
             hint=_HINTS.get(failure.kind, "try again later"),
         )
 

@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.contract.money.command import ultrai
 from tests.contract.sim.talking import with_simulator
 
 from ultrai_sim import World
-
-ROOT = Path(__file__).parents[3]
-
-
-async def ultrai(sim, home: Path, *arguments: str, **environment: str):
-    """One command: its exit code, standard output, standard error."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OPENROUTER", "ULTRAI"))}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "ultrai.cli",
-        *arguments,
-        env={
-            **inherited,
-            "PYTHONPATH": str(ROOT / "src"),
-            "HOME": str(home),
-            "ULTRAI_HOME": str(home / "state"),
-            "OPENROUTER_BASE_URL": sim.base_url,
-            "OPENROUTER_API_KEY": sim.api_key,
-            "OPENROUTER_MANAGEMENT_KEY": sim.world.management_key,
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, error = await process.communicate()
-    return process.returncode, out.decode(), error.decode()
 
 
 def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from ultrai.domain.errors import CredentialsError
 from ultrai.settings.load import load
+from ultrai.settings.model import Settings
 
 KEY = "sk-or-v1-canary"
 
@@ -67,15 +68,32 @@ def loaded(tmp_path: Path, reference: str, **environ: str):
     return load(environ=environ, cwd=tmp_path)
 
 
+def key_of(settings: Settings) -> str:
+    """What a program gets that uses the key."""
+    assert settings.key is None, "no store is asked while settings load"
+    assert settings.key_reference is not None
+    return settings.key_reference.read().reveal()
+
+
+def problem_of(settings: Settings) -> str:
+    """What a program is told that uses the key."""
+    if settings.key_problem is not None:
+        return settings.key_problem
+    assert settings.key_reference is not None
+    with pytest.raises(CredentialsError) as caught:
+        settings.key_reference.read()
+    return f"{caught.value}; {caught.value.hint}"
+
+
 @pytest.mark.parametrize(
     "opened",
     [{"VAULT_TOKEN": "good"}, {"VAULT_ROLE_ID": "role", "VAULT_SECRET_ID": "secret"}],
 )
 def test_a_vault_gives_one_field_of_a_secret(tmp_path, vault, opened):
     settings = loaded(tmp_path, "vault:secret/team/ultrai#openrouter", VAULT_ADDR=vault, **opened)
-    assert settings.key is not None
-    assert settings.key.reveal() == KEY
+    assert key_of(settings) == KEY
     assert KEY not in repr(settings)
+    assert [key.reveal() for key in settings.known_keys()] == [KEY], "to be masked"
 
 
 @pytest.mark.parametrize(
@@ -91,18 +109,18 @@ def test_a_vault_gives_one_field_of_a_secret(tmp_path, vault, opened):
     ],
 )
 def test_what_a_vault_does_not_give_is_one_line(tmp_path, vault, reference, environ, told):
-    settings = loaded(tmp_path, reference, VAULT_ADDR=vault, **environ)
-    assert settings.key is None
-    assert told in str(settings.key_problem)
-    assert "\n" not in str(settings.key_problem)
-    assert KEY not in str(settings.key_problem)
+    problem = problem_of(loaded(tmp_path, reference, VAULT_ADDR=vault, **environ))
+    assert problem.startswith("environment: OPENROUTER_API_KEY: ")
+    assert told in problem
+    assert "\n" not in problem
+    assert KEY not in problem
 
 
 def test_a_vault_that_is_away_stops_only_what_needs_the_key(tmp_path):
     environ = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": "good"}
     settings = loaded(tmp_path, "vault:secret/a#b", **environ)
-    assert "did not give secret/a" in str(settings.key_problem)
-    assert "VAULT_ADDR is not set" in str(loaded(tmp_path, "vault:secret/a#b").key_problem)
+    assert "did not give secret/a" in problem_of(settings)
+    assert "VAULT_ADDR is not set" in problem_of(loaded(tmp_path, "vault:secret/a#b"))
 
 
 class _Ring(keyring.backend.KeyringBackend):
@@ -126,9 +144,7 @@ def ring() -> Iterator[None]:
 
 
 def test_the_keyring_gives_a_key(tmp_path, ring):
-    settings = loaded(tmp_path, "keyring:openrouter/me")
-    assert settings.key is not None
-    assert settings.key.reveal() == KEY
+    assert key_of(loaded(tmp_path, "keyring:openrouter/me")) == KEY
 
 
 @pytest.mark.parametrize(
@@ -140,7 +156,7 @@ def test_the_keyring_gives_a_key(tmp_path, ring):
     ],
 )
 def test_what_the_keyring_does_not_give_is_one_line(tmp_path, ring, reference, told):
-    assert told in str(loaded(tmp_path, reference).key_problem)
+    assert told in problem_of(loaded(tmp_path, reference))
 
 
 def test_a_missing_library_names_its_extra(tmp_path, monkeypatch):
@@ -148,6 +164,6 @@ def test_a_missing_library_names_its_extra(tmp_path, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "hvac", None)
     environ = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": "x"}
-    problem = str(loaded(tmp_path, "vault:secret/a#b", **environ).key_problem)
+    problem = problem_of(loaded(tmp_path, "vault:secret/a#b", **environ))
     assert "pip install 'ultrai[secrets-vault]'" in problem
     assert CredentialsError.__name__ not in problem

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from ultrai.settings import Settings
-from ultrai.settings.layers import NAMED, OPEN_TABLES, PLACES, TABLES, VARIABLES
+from ultrai.settings.layers import (
+    NAMED,
+    OPEN_TABLES,
+    PLACES,
+    PRODUCTION,
+    PROFILES,
+    TABLES,
+    VARIABLES,
+)
 from ultrai.settings.schema import SCALARS
 from ultrai.settings.secrets import AWAITED_SCHEMES, RESOLVERS
 
@@ -25,7 +33,9 @@ FOUND_BY_LOADING = {
     "proxy",
     "source",
     "environment",
+    "key_reference",
     "key_problem",
+    "management_key_reference",
     "management_key_problem",
     "corrections",
     "successions",
@@ -49,6 +59,7 @@ def test_every_key_of_the_file_is_documented_and_none_besides():
     named = {"openrouter", "attribution"}
     keys = {f"{table}.{key}" for table in named for key in TABLES[table]}
     keys |= {f"{table}.NAME.{key}" for table in NAMED for key in TABLES[table]}
+    keys.add(f"{PROFILES}.NAME.{PRODUCTION}")
     keys |= {*SCALARS, *PLACES, "attribution", "cocktails.NAME", "pace_per_minute"}
     assert set(OPEN_TABLES) == {"cocktails", "pace_per_minute"}
     assert {key for key in BY_KEY if key} == keys

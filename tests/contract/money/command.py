@@ -1,0 +1,36 @@
+"""Runs one command against a simulator, as a person with a management key would."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+async def ultrai(sim, home: Path, *arguments: str, **environment: str):
+    """One command: its exit code, standard output, standard error."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OPENROUTER", "ULTRAI"))}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ultrai.cli",
+        *arguments,
+        env={
+            **inherited,
+            "PYTHONPATH": str(ROOT / "src"),
+            "HOME": str(home),
+            "ULTRAI_HOME": str(home / "state"),
+            "OPENROUTER_BASE_URL": sim.base_url,
+            "OPENROUTER_API_KEY": sim.api_key,
+            "OPENROUTER_MANAGEMENT_KEY": sim.world.management_key,
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, error = await process.communicate()
+    return process.returncode, out.decode(), error.decode()
