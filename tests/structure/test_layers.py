@@ -13,7 +13,7 @@ LAYERS = [
     {"cli"},
     {"server"},
     {"assembly", "testing"},
-    {"engine", "upstream", "store", "local", "settings"},
+    {"engine", "upstream", "store", "local", "settings", "signals"},
     {"policy"},
     {"domain"},
 ]

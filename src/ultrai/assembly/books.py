@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ultrai.domain.budget import Budget, BudgetState
     from ultrai.domain.ledger import OpenAttempt
     from ultrai.domain.spending import Audit, ChainHead, Spending
+    from ultrai.engine.alerting import Alarm
     from ultrai.engine.ports import Clock
     from ultrai.engine.reconciling import Reconciled, Reconciler
     from ultrai.store.database import Database
@@ -72,6 +73,7 @@ class Reconciliation:
 
     books: Books
     reconciler: Reconciler
+    alarm: Alarm | None = None
 
     async def open_attempts(self) -> Sequence[OpenAttempt]:
         """What is still to be asked for, once the Runs of dead processes are wound up."""
@@ -86,4 +88,8 @@ class Reconciliation:
         rounds = self.reconciler.until_done() if watch else self.reconciler.once()
         async for each in rounds:
             yield each
+            if self.alarm is not None:
+                self.alarm.wake()
         await self.books.database.writer.flush()
+        if self.alarm is not None:
+            self.alarm.wake()

@@ -19,7 +19,7 @@ from ultrai.assembly.opening import Opened, Pieces, StoreRoom
 from ultrai.assembly.tuned import house_of
 from ultrai.domain.ask import Ask
 from ultrai.domain.cocktail import CocktailBook
-from ultrai.domain.errors import UsageError
+from ultrai.domain.errors import SettingsError, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.plan import Plan
 from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ultrai.domain.attempt import Account
     from ultrai.domain.catalog import Catalog, Endpoint
     from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow
+    from ultrai.engine.alerting import Alarm
     from ultrai.engine.desk import RunHandle
     from ultrai.engine.overview import Overview
 
@@ -229,7 +230,15 @@ class UltrAI:
 
     async def reconciliation(self) -> Reconciliation:
         """What Attempts really cost whose figure did not arrive with the answer."""
-        return Reconciliation(await self.books(), (await self._open()).reconciler)
+        opened = await self._open()
+        return Reconciliation(await self.books(), opened.reconciler, opened.alarm)
+
+    async def alarm(self) -> Alarm:
+        """What watches money and keys. Raises SettingsError where the settings ask for none."""
+        alarm = (await self._open()).alarm
+        if alarm is None:
+            raise SettingsError("no alerts are set", hint="add a table [alerts] to ultrai.toml")
+        return alarm
 
     async def _resumed(self, ask: Ask) -> tuple[Ask, Report | None]:
         if ask.resume is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ultrai.cli.alert_lines import alert_lines
 from ultrai.cli.exits import INTERRUPTED
 from ultrai.cli.past import run_id_of
 from ultrai.cli.render.view import Manner, View
@@ -26,7 +27,8 @@ def carry_out(wishes: Wishes, ask: Ask, *, manner: Manner) -> int:
     error = standard_error(plain=plain)
     bring_weights(wishes.load_settings(), ask, terminal=error)
     view = View(output, error, manner=manner, cap_nanos=ask.max_cost_nanos)
-    return run_async(_ask(wishes, ask, view=view))
+    with alert_lines():
+        return run_async(_ask(wishes, ask, view=view))
 
 
 async def _ask(wishes: Wishes, ask: Ask, *, view: View) -> int:

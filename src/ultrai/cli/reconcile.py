@@ -24,9 +24,11 @@ def command(wishes: Wishes, *, watch: bool, as_json: bool) -> int:
     most they may have cost until the upstream has told. It may take a while to know: what is not
     known ten minutes after it was first asked for stays 'unknown_billed'.
     """
+    from ultrai.cli.alert_lines import alert_lines
     from ultrai.cli.running import run_async
 
-    run_async(_reconcile(wishes, watch=watch, as_json=as_json))
+    with alert_lines():
+        run_async(_reconcile(wishes, watch=watch, as_json=as_json))
     return 0
 
 

@@ -56,7 +56,8 @@ class AttemptRequest:
 class Account:
     """What `GET /key` says of the key in use. Amounts are nanodollars; None: no limit, or not said.
 
-    `free_used` and `free_limit` count requests to `:free` models in the current UTC day.
+    `free_used` and `free_limit` count requests to `:free` models in the current UTC day, in which
+    `usage_day_nanos` was spent. `expires_at` is a stamp as the upstream wrote it.
     """
 
     label: str | None = None
@@ -66,3 +67,5 @@ class Account:
     free_used: int | None = None
     free_limit: int | None = None
     is_free_tier: bool | None = None
+    usage_day_nanos: int | None = None
+    expires_at: str | None = None

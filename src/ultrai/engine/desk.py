@@ -15,12 +15,7 @@ from ultrai.domain.ask import Ask
 from ultrai.domain.attempt import PriceCap
 from ultrai.domain.budget import Payer
 from ultrai.domain.cocktail import AUTO, CocktailBook
-from ultrai.domain.errors import (
-    BudgetRefusal,
-    StoreError,
-    UpstreamUnavailable,
-    UsageError,
-)
+from ultrai.domain.errors import BudgetRefusal, StoreError, UpstreamUnavailable, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.ledger import Shortage
 from ultrai.domain.notice import Notice, NoticeCode
@@ -85,10 +80,14 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What outlives a Run: its Events, and what it taught about models. None: not kept."""
+    """What outlives a Run: its Events, and what it taught about models. None: not kept.
+
+    `ears` hear every Event of every Run, at once and without waiting.
+    """
 
     history: EventLog | None = None
     memory: HealthMemory | None = None
+    ears: Sequence[Callable[[Event], None]] = ()
 
 
 class RunHandle:
@@ -251,7 +250,8 @@ class Desk:
 
     def _run(self, order: RunOrder, ask: Ask, *, stored: bool) -> Run:
         log = self._records.history if stored else None
-        feed = Feed(self._new_id(), time_s=asyncio.get_running_loop().time, log=log)
+        time_s = asyncio.get_running_loop().time
+        feed = Feed(self._new_id(), time_s=time_s, log=log, ears=self._records.ears)
         house = self._house
         payer = Payer(
             run_id=feed.run_id,

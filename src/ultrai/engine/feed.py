@@ -174,8 +174,16 @@ class Subscription:
 class Feed:
     """The one writer of a Run's Events."""
 
-    def __init__(self, run_id: str, *, time_s: Callable[[], float], log: EventLog | None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        time_s: Callable[[], float],
+        log: EventLog | None,
+        ears: Sequence[Callable[[Event], None]] = (),
+    ) -> None:
         self.run_id = run_id
+        self._ears = ears
         self._time_s = time_s
         self._began_s = time_s()
         self._log = log
@@ -347,6 +355,8 @@ class Feed:
     def _deliver(self, event: Event) -> None:
         for subscription in self._subscriptions:
             subscription.push(event)
+        for ear in self._ears:
+            ear(event)
 
 
 def _stream(event: Event) -> _Stream:

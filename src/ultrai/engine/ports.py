@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from ultrai.domain.alert import Alert, Parcel, Standing
 from ultrai.domain.attempt import Account, AttemptRequest
 from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.catalog import Endpoint, Model, Snapshot
@@ -14,6 +15,7 @@ from ultrai.domain.generation import Generation
 from ultrai.domain.ledger import Grant, OpenAttempt, Reserve, Shortage, Start, Step
 from ultrai.domain.outcome import Received
 from ultrai.domain.report import RunSummary
+from ultrai.policy.alerting import Readings
 from ultrai.policy.health import ModelHealth
 
 
@@ -119,6 +121,48 @@ class Ledger(Protocol):
 
     async def guards(self, payer: Payer) -> Sequence[Budget]:
         """The hard Budgets that are known to hold for a Run, also while nothing can be written."""
+        ...
+
+
+class AlertBook(Protocol):
+    """What was told and what is on its way, shared by all processes. All raise StoreError."""
+
+    async def read(self, now: datetime) -> Readings:
+        """Budgets and what was spent of late."""
+        ...
+
+    async def raise_alerts(
+        self, found: Sequence[Standing], now: datetime, *, sinks: Sequence[str]
+    ) -> Sequence[Alert]:
+        """Mark what has crossed, queue its Alerts for every sink, and return those."""
+        ...
+
+    async def claim(self, now: datetime, *, sinks: Sequence[str]) -> Sequence[Parcel]:
+        """What is due for these sinks; nobody else gets it meanwhile."""
+        ...
+
+    async def delivered(self, parcel: Parcel) -> None:
+        """It has arrived."""
+        ...
+
+    async def failed(self, parcel: Parcel, problem: str) -> bool:
+        """It has not, and stays for a later try. False: it is given up."""
+        ...
+
+    async def waiting(self) -> Sequence[tuple[Parcel, str]]:
+        """What has not arrived yet, each with what went wrong last."""
+        ...
+
+    async def is_time(self, name: str, now: datetime, *, every: timedelta) -> bool:
+        """Whether nobody has done this for so long; then we are taken to do it now."""
+        ...
+
+
+class AlertSink(Protocol):
+    """One way to tell somebody."""
+
+    async def deliver(self, alert: Alert) -> str | None:
+        """None: it has arrived. Else why not, in one line; nothing is raised."""
         ...
 
 

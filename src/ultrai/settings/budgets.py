@@ -52,7 +52,7 @@ def _read(
         scope=kind,
         subject=subject,
         period=_period(parts.get("per")),
-        limit_nanos=_limit(parts["limit_usd"]),
+        limit_nanos=read_usd(parts["limit_usd"]),
         hard=not (TOGGLE.read(parts["soft"]) if "soft" in parts else False),
     )
 
@@ -66,7 +66,8 @@ def _period(entry: Entry | None) -> Period:
         raise entry.problem(f"must be one of {_PERIODS}, not {shown(entry.value)}") from None
 
 
-def _limit(entry: Entry) -> int:
+def read_usd(entry: Entry) -> int:
+    """Nanodollars of an amount in USD. Raises SettingsError."""
     value = entry.value
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise entry.problem(f"must be an amount in USD, not {shown(value)}")

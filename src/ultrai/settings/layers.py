@@ -33,6 +33,18 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "attribution": ("referer", "title"),
         "upstreams": ("prefix", "base_url", "api_key", "free"),
         "budgets": ("limit_usd", "per", "scope", "soft"),
+        "alerts": (
+            "thresholds",
+            "speed_factor",
+            "speed_least_usd",
+            "unknown_usd",
+            "drift_usd",
+            "key_expires_days",
+            "key_age_days",
+            "free_left_percent",
+            "log",
+            "to",
+        ),
     }
 )
 """The keys of each table; those of `NAMED` stand in a table for each name."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ultrai.domain.errors import SettingsError
+from ultrai.settings.alerts import read_alerts
 from ultrai.settings.budgets import read_budgets
 from ultrai.settings.cocktails import CocktailFile
 from ultrai.settings.entry import Entry, Origin
@@ -112,6 +113,7 @@ def _settings(wishes: Wishes, world: World, *, cocktails: CocktailFile) -> Setti
         corrections=cocktails.corrections,
         successions=cocktails.successions,
         upstreams=read_upstreams(merged, world, refused=refused),
+        alerts=read_alerts(merged, world),
     )
     budgets = read_budgets(merged, key=settings.key_identity, environment=wishes.environment)
     scalars: dict[str, Any] = {

@@ -11,6 +11,7 @@ from ultrai.domain.cocktail import Cocktail
 from ultrai.domain.secret import Secret
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.succession import Successions
+from ultrai.settings.alert_sinks import AlertSettings
 from ultrai.settings.key_reference import KeyReference
 
 OPENROUTER = "openrouter"
@@ -93,6 +94,7 @@ class Settings:
     successions: Successions = field(default_factory=Successions)
     upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
+    alerts: AlertSettings | None = None
     source: Path | None = None
 
     @property
@@ -110,6 +112,9 @@ class Settings:
         for upstream in self.upstreams.values():
             keys.append(upstream.key)
             references.append(upstream.key_reference)
+        if self.alerts is not None:
+            keys += [each for each in self.alerts.secrets() if isinstance(each, Secret)]
+            references += [each for each in self.alerts.secrets() if isinstance(each, KeyReference)]
         yield from (key for key in keys if key is not None)
         for reference in references:
             yield from () if reference is None else tuple(reference.seen)

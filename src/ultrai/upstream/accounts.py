@@ -33,6 +33,8 @@ async def read_account(config: UpstreamConfig, lookup: Lookup) -> Account | None
         free_used=integer(free.get("used")),
         free_limit=integer(free.get("limit")),
         is_free_tier=is_free_tier if isinstance(is_free_tier, bool) else None,
+        usage_day_nanos=nanos_of(data.get("usage_daily")),
+        expires_at=text(data.get("expires_at")),
     )
 
 

@@ -56,7 +56,7 @@ def test_every_field_that_a_user_can_set_is_documented():
 
 
 def test_every_key_of_the_file_is_documented_and_none_besides():
-    named = {"openrouter", "attribution"}
+    named = {"openrouter", "attribution", "alerts"}
     keys = {f"{table}.{key}" for table in named for key in TABLES[table]}
     keys |= {f"{table}.NAME.{key}" for table in NAMED for key in TABLES[table]}
     keys.add(f"{PROFILES}.NAME.{PRODUCTION}")

@@ -1,0 +1,144 @@
+"""`ultrai alerts`, and alerts at the end of runs: whole processes against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+from tests.contract.money.mailbox import Mailbox
+from tests.contract.money.test_alert_sinks import Hook
+from tests.contract.money.test_keys import ultrai
+from tests.contract.sim.talking import with_simulator
+
+from ultrai_sim import World
+
+MODEL = "openai/gpt-4o-mini"
+
+
+def configured(tmp_path: Path, *sinks: str, limit: str = "0.0005") -> tuple[str, str]:
+    """A settings file whose budget one short answer passes by more than 1 %; as arguments."""
+    text = f"""
+[alerts]
+thresholds = [1]
+[budgets.small]
+limit_usd = {limit}
+per = "month"
+"""
+    path = tmp_path / "alerts.toml"
+    path.write_text(text + "".join(f"[[alerts.to]]\n{sink}\n" for sink in sinks))
+    return "--config", str(path)
+
+
+def ask(*config: str) -> tuple[str, ...]:
+    return ("ask", *config, "-m", MODEL, "--max-tokens", "500", "hello", "--json")
+
+
+def test_a_run_that_passes_a_threshold_tells_everybody_once(tmp_path: Path) -> None:
+    hook, box, got = Hook(503, 503, 200), Mailbox(), tmp_path / "got.jsonl"
+
+    async def story(sim):
+        async with hook.open() as address, box.open():
+            config = configured(
+                tmp_path,
+                f"webhook = '{address}'\nsecret = 'env:HOOK_SECRET'",
+                f"email = 'ops@example.org'\nsmtp = 'smtp://127.0.0.1:{box.port}'",
+                f"command = ['sh', '-c', 'cat >> {got}']",
+            )
+            environment = {"HOOK_SECRET": "sesame"}
+            asked = [await ultrai(sim, tmp_path, *ask(*config), **environment) for _ in range(3)]
+            # Whoever was faster, the webhook has it in the end.
+            listed = await ultrai(sim, tmp_path, "alerts", *config, "--json", **environment)
+            return asked, listed
+
+    asked, listed = with_simulator(World(), story)
+    assert [code for code, _, _ in asked] == [0, 0, 0], asked
+    assert "alert: budget small has spent" in asked[0][2]
+    assert not any("alert:" in error for _, _, error in asked[1:])
+    told = json.loads(got.read_text())
+    assert (told["kind"], told["subject"], told["facts"]["limit_usd"]) == (
+        "budget",
+        "small",
+        "0.0005",
+    )
+    assert [mail["Message-ID"] for mail in box.mails] == [f"<{told['id']}@ultrai>"]
+    assert {headers["webhook-id"] for headers, _ in hook.requests} == {told["id"]}
+    assert len(hook.requests) == 3
+    shown = json.loads(listed[1])
+    assert shown["waiting"] == []
+    assert [each["subject"] for each in shown["watched"] if each["active"]] == ["small"]
+
+
+def test_a_webhook_that_never_answers_neither_fails_nor_holds_up_a_run(tmp_path: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def story(sim):
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        config = configured(tmp_path, f"webhook = 'http://127.0.0.1:{port}/x?token=canary'")
+        began = time.monotonic()
+        asked = await ultrai(sim, tmp_path, *ask(*config))
+        took_s = time.monotonic() - began
+        again = await ultrai(sim, tmp_path, *ask(*config))
+        listed = await ultrai(sim, tmp_path, "alerts", "list", *config, "--json")
+        server.close()
+        return asked, took_s, again, listed
+
+    asked, took_s, again, listed = with_simulator(World(), story)
+    report = json.loads(asked[1])
+    assert (asked[0], report["status"], again[0]) == (0, "complete", 0)
+    assert report["elapsed_ms"] < 2_000
+    assert took_s < 30, "it waits three seconds, not for ever"
+    (waiting,) = json.loads(listed[1])["waiting"]
+    assert waiting["tries"] == 1, "the second run left it alone: its time has not come"
+    assert "canary" not in "".join([*asked[1:], *again[1:], *listed[1:]])
+
+
+def test_the_test_says_whom_it_reached(tmp_path: Path) -> None:
+    hook = Hook(200)
+
+    async def story(sim):
+        async with hook.open() as address:
+            config = configured(tmp_path, f"webhook = '{address}'", "command = ['/nowhere/to/go']")
+            table = await ultrai(sim, tmp_path, "alerts", "test", *config)
+            rows = await ultrai(sim, tmp_path, "alerts", "test", *config, "--json")
+            return table, rows
+
+    table, rows = with_simulator(World(), story)
+    assert (table[0], rows[0]) == (4, 4)
+    assert "webhook-1  webhook  arrived" in table[1]
+    assert "cannot be started" in table[1]
+    assert "alert: this is a test" in table[2]
+    found = {each["sink"]: each["arrived"] for each in json.loads(rows[1])["deliveries"]}
+    assert found == {"log": True, "webhook-1": True, "command-2": False}
+    assert [json.loads(body)["kind"] for _, body in hook.requests] == ["test", "test"]
+
+
+@pytest.mark.parametrize("command", ["list", "test"])
+def test_without_the_table_there_is_one_clear_line(tmp_path: Path, command: str) -> None:
+    async def story(sim):
+        return await ultrai(sim, tmp_path, "alerts", command)
+
+    code, out, error = with_simulator(World(), story)
+    assert (code, out) == (2, "")
+    assert error == "error: no alerts are set — add a table [alerts] to ultrai.toml\n"
+
+
+def test_reconciling_looks_too(tmp_path: Path) -> None:
+    """The budget is passed while nobody watches; the next reconcile tells."""
+
+    async def story(sim):
+        quiet = tmp_path / "quiet.toml"
+        quiet.write_text('[budgets.small]\nlimit_usd = 0.0005\nper = "month"\n')
+        asked = await ultrai(sim, tmp_path, *ask("--config", str(quiet)))
+        told = await ultrai(sim, tmp_path, "reconcile", *configured(tmp_path))
+        return asked, told
+
+    asked, told = with_simulator(World(), story)
+    assert (asked[0], told[0]) == (0, 0)
+    assert "alert" not in asked[2]
+    assert "alert: budget small has spent" in told[2]
