@@ -6,57 +6,21 @@ reference needs it. What a store says is never echoed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType, ModuleType
-from typing import Any, Final
+from types import ModuleType
+from typing import Any
 
 from ultrai.domain.errors import CredentialsError
 from ultrai.settings.places import World
-
-_PATIENCE_S: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What follows a scheme, and how it is written."""
-
-    pattern: re.Pattern[str]
-    cause: str
-    hint: str
-
-    def match(self, rest: str) -> re.Match[str]:
-        """Its parts; raises CredentialsError, which does not echo them."""
-        match = self.pattern.fullmatch(rest.strip())
-        if match is None:
-            raise CredentialsError(self.cause, hint=self.hint)
-        return match
-
-
-SHAPES: Final[Mapping[str, Shape]] = MappingProxyType(
-    {
-        "keyring": Shape(
-            re.compile(r"(?P<service>[^\x00-\x1f]+)/(?P<name>[^/\x00-\x1f]+)"),
-            "keyring: is not followed by a service and a name",
-            "write keyring:SERVICE/NAME, such as keyring:openrouter/me",
-        ),
-        "vault": Shape(
-            re.compile(r"(?P<mount>[^/#\s]+)/(?P<path>[^#\s]+?)#(?P<field>[^#\s]+)"),
-            "vault: is not followed by a path and a field",
-            "write vault:MOUNT/PATH#FIELD, such as vault:secret/ultrai#openrouter",
-        ),
-    }
-)
-"""How the references to each store are written: checked before any store is asked."""
+from ultrai.settings.store_forms import FORMS, PATIENCE_S
 
 
 def from_keyring(rest: str, *, world: World, folder: Path) -> str:
     """The password that the system's keyring keeps for `SERVICE/NAME`."""
     del world, folder
-    service, name = SHAPES["keyring"].match(rest).group("service", "name")
-    keyring = _library("keyring", "secrets-keyring")
+    service, name = FORMS["keyring"].match(rest).group("service", "name")
+    keyring = FORMS["keyring"].library("keyring")
     try:
         value = keyring.get_password(service, name)
     except Exception as error:  # noqa: BLE001 - each back end has errors of its own
@@ -79,11 +43,11 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
     it; `VAULT_NAMESPACE` and `VAULT_CACERT` are honoured.
     """
     del folder
-    match = SHAPES["vault"].match(rest)
+    match = FORMS["vault"].match(rest)
     address = world.environ.get("VAULT_ADDR", "").strip()
     if not address:
         raise CredentialsError("VAULT_ADDR is not set", hint="set it to the address of the Vault")
-    hvac = _library("hvac", "secrets-vault")
+    hvac = FORMS["vault"].library("hvac")
     try:
         client = _opened(hvac, address, environ=world.environ)
         answer = client.secrets.kv.v2.read_secret_version(
@@ -101,7 +65,7 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
     if not isinstance(value, str) or not value:
         raise CredentialsError(
             f"{match['mount']}/{match['path']} has no text in its field {match['field']!r}",
-            hint=SHAPES["vault"].hint,
+            hint=FORMS["vault"].hint,
         )
     return value
 
@@ -112,7 +76,7 @@ def _opened(hvac: ModuleType, address: str, *, environ: Mapping[str, str]) -> An
         token=environ.get("VAULT_TOKEN") or None,
         namespace=environ.get("VAULT_NAMESPACE") or None,
         verify=environ.get("VAULT_CACERT") or True,
-        timeout=_PATIENCE_S,
+        timeout=PATIENCE_S,
     )
     if client.token:
         return client
@@ -123,18 +87,6 @@ def _opened(hvac: ModuleType, address: str, *, environ: Mapping[str, str]) -> An
         )
     client.auth.approle.login(role_id=role, secret_id=secret or None)
     return client
-
-
-def _library(name: str, extra: str) -> ModuleType:
-    from importlib import import_module  # noqa: PLC0415 - only a reference needs it
-
-    try:
-        return import_module(name)
-    except ModuleNotFoundError:
-        raise CredentialsError(
-            f"{name}: references need the extra {extra!r}, which is not installed",
-            hint=f"install it with: pip install 'ultrai[{extra}]'",
-        ) from None
 
 
 def _in_words(error: Exception) -> str:

@@ -16,8 +16,15 @@ from typing import Final, Protocol
 
 from ultrai.domain.errors import CredentialsError
 from ultrai.domain.secret import Secret
+from ultrai.settings.cloud_stores import (
+    from_key_vault,
+    from_kms,
+    from_secret_manager,
+    from_secrets_manager,
+)
 from ultrai.settings.places import World
-from ultrai.settings.secret_stores import SHAPES, from_keyring, from_vault
+from ultrai.settings.secret_stores import from_keyring, from_vault
+from ultrai.settings.store_forms import FORMS
 
 
 class Resolver(Protocol):
@@ -27,8 +34,7 @@ class Resolver(Protocol):
         """The key behind `rest`, what follows the scheme; else CredentialsError."""
 
 
-AWAITED_SCHEMES: Final = ("aws-sm", "azure-kv", "gcp-sm")
-STORES: Final = frozenset({"keyring", "vault"})
+STORES: Final = frozenset(FORMS)
 """Schemes that lead to a store. It is asked when the key is used, never when settings load."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -59,9 +65,9 @@ def canonical(text: str, *, world: World, folder: Path) -> str:
 def check(text: str) -> None:
     """Raise CredentialsError if a reference to a store can lead nowhere as it is written."""
     scheme = scheme_of(text)
-    shape = SHAPES.get(scheme or "")
-    if shape is not None:
-        shape.match(text.strip().partition(":")[2])
+    form = FORMS.get(scheme or "")
+    if form is not None:
+        form.match(text.strip().partition(":")[2])
 
 
 def resolve(text: str, *, world: World, folder: Path) -> Secret:
@@ -73,13 +79,7 @@ def resolve(text: str, *, world: World, folder: Path) -> Secret:
     if scheme is None:
         return _checked(text)
     rest = text.strip().partition(":")[2]
-    resolver = RESOLVERS.get(scheme)
-    if resolver is None:
-        raise CredentialsError(
-            f"secret references with {scheme}: are not available yet",
-            hint="use file:/path or env:NAME",
-        )
-    found = resolver(rest, world=world, folder=folder)
+    found = RESOLVERS[scheme](rest, world=world, folder=folder)
     if is_reference(found):
         raise CredentialsError(
             f"the {scheme}: reference leads to another reference",
@@ -136,6 +136,10 @@ RESOLVERS: Final[Mapping[str, Resolver]] = MappingProxyType(
         "file": from_file,
         "keyring": from_keyring,
         "vault": from_vault,
+        "aws-sm": from_secrets_manager,
+        "aws-kms": from_kms,
+        "azure-kv": from_key_vault,
+        "gcp-sm": from_secret_manager,
     }
 )
 
@@ -144,7 +148,7 @@ def scheme_of(text: str) -> str | None:
     """The scheme of a reference; None for anything else."""
     match = _SCHEME.match(text.strip())
     scheme = match.group(1).casefold() if match else ""
-    return scheme if scheme in RESOLVERS or scheme in AWAITED_SCHEMES else None
+    return scheme if scheme in RESOLVERS else None
 
 
 def _checked(key: str) -> Secret:
@@ -162,6 +166,6 @@ def _checked(key: str) -> Secret:
     if "://" in stripped:
         raise CredentialsError(
             "the key looks like a reference of an unknown kind",
-            hint=f"known are {', '.join(f'{s}:' for s in (*RESOLVERS, *AWAITED_SCHEMES))}",
+            hint=f"known are {', '.join(f'{s}:' for s in RESOLVERS)}",
         )
     return Secret(stripped)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import keyring
 import keyring.backend
 import pytest
-
-from ultrai.domain.errors import CredentialsError
-from ultrai.settings.load import load
-from ultrai.settings.model import Settings
+from tests.contract.money.references import key_of, loaded, problem_of
 
 KEY = "sk-or-v1-canary"
 
@@ -61,28 +58,6 @@ def vault() -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def loaded(tmp_path: Path, reference: str, **environ: str):
-    environ = {"OPENROUTER_API_KEY": reference, "ULTRAI_HOME": str(tmp_path), **environ}
-    return load(environ=environ, cwd=tmp_path)
-
-
-def key_of(settings: Settings) -> str:
-    """What a program gets that uses the key."""
-    assert settings.key is None, "no store is asked while settings load"
-    assert settings.key_reference is not None
-    return settings.key_reference.read().reveal()
-
-
-def problem_of(settings: Settings) -> str:
-    """What a program is told that uses the key."""
-    if settings.key_problem is not None:
-        return settings.key_problem
-    assert settings.key_reference is not None
-    with pytest.raises(CredentialsError) as caught:
-        settings.key_reference.read()
-    return f"{caught.value}; {caught.value.hint}"
 
 
 @pytest.mark.parametrize(
@@ -159,11 +134,22 @@ def test_what_the_keyring_does_not_give_is_one_line(tmp_path, ring, reference, t
     assert told in problem_of(loaded(tmp_path, reference))
 
 
-def test_a_missing_library_names_its_extra(tmp_path, monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "hvac", None)
+@pytest.mark.parametrize(
+    ("reference", "library", "extra"),
+    [
+        ("vault:secret/a#b", "hvac", "secrets-vault"),
+        ("keyring:a/b", "keyring", "secrets-keyring"),
+        ("aws-sm:a", "boto3", "secrets-aws"),
+        ("aws-kms:aaaa", "boto3", "secrets-aws"),
+        ("azure-kv:a/b", "azure.identity", "secrets-azure"),
+        ("gcp-sm:a/b", "google.cloud.secretmanager", "secrets-gcp"),
+    ],
+)
+def test_a_missing_library_names_its_extra(tmp_path, monkeypatch, reference, library, extra):
+    monkeypatch.setitem(sys.modules, library, None)
     environ = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": "x"}
-    problem = problem_of(loaded(tmp_path, "vault:secret/a#b", **environ))
-    assert "pip install 'ultrai[secrets-vault]'" in problem
-    assert CredentialsError.__name__ not in problem
+    problem = problem_of(loaded(tmp_path, reference, **environ))
+    scheme = reference.partition(":")[0]
+    assert f"{scheme}: references need the extra '{extra}', which is not installed" in problem
+    assert f"pip install 'ultrai[{extra}]'" in problem
+    assert "\n" not in problem

@@ -19,7 +19,7 @@ from ultrai.settings.layers import (
     VARIABLES,
 )
 from ultrai.settings.schema import SCALARS
-from ultrai.settings.secrets import AWAITED_SCHEMES, RESOLVERS
+from ultrai.settings.secrets import RESOLVERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 COLUMNS = 4
@@ -84,7 +84,7 @@ def test_the_documented_default_is_the_default(loaded, name):
 
 def test_every_kind_of_reference_is_documented():
     page = PAGE.read_text()
-    assert all(f"`{scheme}:" in page for scheme in (*RESOLVERS, *AWAITED_SCHEMES))
+    assert all(f"`{scheme}:" in page for scheme in RESOLVERS)
 
 
 def test_the_example_loads_and_every_line_of_it_tells(loaded):

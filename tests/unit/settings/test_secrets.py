@@ -8,7 +8,8 @@ import pytest
 from ultrai.domain.errors import CredentialsError, SettingsError
 from ultrai.domain.secret import Secret
 from ultrai.settings.places import World
-from ultrai.settings.secrets import AWAITED_SCHEMES, resolve
+from ultrai.settings.secrets import resolve
+from ultrai.settings.store_forms import FORMS
 
 CANARY = "sk-or-v1-canary0123456789"
 
@@ -72,10 +73,49 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path, key_file, target
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", AWAITED_SCHEMES)
-def test_the_other_secret_stores_are_not_available_yet(tmp_path, scheme):
-    with pytest.raises(CredentialsError, match=f"{scheme}: are not available yet"):
-        resolved(f"{scheme}:{CANARY}", tmp_path)
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("keyring:me", "keyring: is not followed by a service and a name"),
+        ("vault:secret/a", "vault: is not followed by a path and a field"),
+        ("aws-sm:", "aws-sm: is not followed by the name or ARN of a secret"),
+        ("aws-sm:two words", "aws-sm: is not followed by the name or ARN of a secret"),
+        ("aws-kms:not base64!", "aws-kms: is not followed by a ciphertext in base64"),
+        ("aws-kms:aaaaa", "aws-kms: is followed by broken base64"),
+        ("azure-kv:name", "azure-kv: is not followed by a vault and the name of a secret"),
+        ("azure-kv:vault/a_b", "azure-kv: is not followed by a vault and the name of a secret"),
+        ("gcp-sm:name", "gcp-sm: is not followed by a project and the name of a secret"),
+        ("gcp-sm:UPPER/name", "gcp-sm: is not followed by a project and the name of a secret"),
+    ],
+)
+def test_a_reference_that_can_lead_nowhere_is_told_before_a_store_is_asked(tmp_path, text, told):
+    with pytest.raises(CredentialsError, match=told) as caught:
+        resolved(text, tmp_path)
+    assert caught.value.hint.startswith("write ")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "rest", "parts"),
+    [
+        ("aws-sm", "prod/ultrai#openrouter", {"id": "prod/ultrai", "field": "openrouter"}),
+        (
+            "aws-sm",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/key-AbCdEf",
+            {"id": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/key-AbCdEf"},
+        ),
+        ("azure-kv", "team/key", {"vault": "team", "name": "key", "version": None}),
+        ("azure-kv", "kv.vault.azure.cn/key/0a1b", {"vault": "kv.vault.azure.cn"}),
+        ("gcp-sm", "team-1/key", {"project": "team-1", "name": "key", "version": None}),
+        ("gcp-sm", "team-1/key/7", {"project": "team-1", "name": "key", "version": "7"}),
+        ("gcp-sm", "projects/p-1/secrets/k/versions/7", {"project": "p-1", "version": "7"}),
+        ("gcp-sm", "example.com:p/key", {"project": "example.com:p", "name": "key"}),
+        ("keyring", "https://a/b/me", {"service": "https://a/b", "name": "me"}),
+        ("vault", "kv/a/b/c#d", {"mount": "kv", "path": "a/b/c", "field": "d"}),
+    ],
+)
+def test_the_parts_of_a_reference(scheme, rest, parts):
+    found = FORMS[scheme].match(rest).groupdict()
+    assert {name: found[name] for name in parts} == parts
 
 
 @pytest.mark.parametrize(
@@ -90,6 +130,10 @@ def test_the_other_secret_stores_are_not_available_yet(tmp_path, scheme):
         f"env:{CANARY}",
         f"env: {CANARY}",
         "env:EMPTY",
+        f"aws-sm:{CANARY} {CANARY}",
+        f"azure-kv:{CANARY}",
+        f"gcp-sm:{CANARY}",
+        f"aws-kms:{CANARY}",
         "env:CHAINED",
         CANARY * 400,
     ],
@@ -117,7 +161,7 @@ def test_a_key_in_the_environment_is_taken_and_masked(loaded):
     [
         ("env:NOT_SET", "NOT_SET is not set"),
         ("file:gone", "cannot be read"),
-        ("aws-sm:a/b", "not available yet"),
+        ("aws-sm:", "not followed by the name or ARN"),
         ("two words", "a blank"),
     ],
 )
