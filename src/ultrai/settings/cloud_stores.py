@@ -19,6 +19,9 @@ from ultrai.settings.store_forms import FORMS, PATIENCE_S, Form, field_of
 
 _ARN: Final = "arn:"
 _ARN_REGION: Final = 3
+# Azure's library warns at length of each identity that it tries. A program that has set up logging
+# hears it; without, it must not end up on standard error.
+_UNHEARD: Final = logging.NullHandler()
 _FORBIDDEN: Final = 403
 _AZURE_PUBLIC: Final = "vault.azure.net"
 # The variable that Google's own command line takes for a private endpoint.
@@ -68,8 +71,7 @@ def from_key_vault(rest: str, *, world: World, folder: Path) -> str:
     vault, name, version = match.group("vault", "name", "version")
     identity = form.library("azure.identity")
     library = form.library("azure.keyvault.secrets")
-    # It warns at length of every identity that it tries; whoever wants to read that, still can.
-    logging.getLogger("azure").addHandler(logging.NullHandler())
+    logging.getLogger("azure").addHandler(_UNHEARD)
     host = vault if "." in vault else f"{vault}.{_AZURE_PUBLIC}"
     patience = {"connection_timeout": PATIENCE_S, "read_timeout": PATIENCE_S, "retry_total": 1}
     try:
