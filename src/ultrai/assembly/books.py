@@ -11,6 +11,7 @@ from ultrai.domain.stamp import stamp
 if TYPE_CHECKING:
     from ultrai.domain.budget import Budget, BudgetState
     from ultrai.domain.ledger import OpenAttempt
+    from ultrai.domain.metering import Meters
     from ultrai.domain.spending import Audit, ChainHead, Spending
     from ultrai.engine.alerting import Alarm
     from ultrai.engine.ports import Clock
@@ -40,6 +41,13 @@ class Books:
         await self.wind_up()
         book = BudgetBook(self.database)
         return await self.database.read(lambda: book.states(self.clock.now()))
+
+    async def meters(self) -> Meters:
+        """What monitors count. It walks over all entries."""
+        from ultrai.store.metering import read_meters
+
+        await self.wind_up()
+        return await self.database.read(lambda: read_meters(self.database, self.clock.now()))
 
     async def wind_up(self) -> None:
         """Settle the Runs of processes that died, at the most they may have cost."""

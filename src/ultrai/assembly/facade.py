@@ -231,14 +231,28 @@ class UltrAI:
     async def reconciliation(self) -> Reconciliation:
         """What Attempts really cost whose figure did not arrive with the answer."""
         opened = await self._open()
-        return Reconciliation(await self.books(), opened.reconciler, opened.alarm)
+        return Reconciliation(await self.books(), opened.reconciler, opened.monitors.alarm)
 
     async def alarm(self) -> Alarm:
         """What watches money and keys. Raises SettingsError where the settings ask for none."""
-        alarm = (await self._open()).alarm
+        alarm = (await self._open()).monitors.alarm
         if alarm is None:
             raise SettingsError("no alerts are set", hint="add a table [alerts] to ultrai.toml")
         return alarm
+
+    async def metrics(self) -> str:
+        """Prometheus' text: what the ledger counts, and with the setting `metrics` this process.
+
+        Raises SettingsError without the extra `prometheus`.
+        """
+        from ultrai.assembly.monitoring import check_prometheus
+
+        check_prometheus()
+        from ultrai.signals.exposition import ledger_registry, text_of
+
+        own = (await self._open()).monitors.metrics
+        meters = await (await self.books()).meters()
+        return text_of(ledger_registry(meters), *([] if own is None else [own.registry]))
 
     async def _resumed(self, ask: Ask) -> tuple[Ask, Report | None]:
         if ask.resume is None:

@@ -10,16 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ultrai.assembly.key_desk import KeyDesk, no_management_key
+from ultrai.assembly.monitoring import Monitors, open_metrics, open_spans
 from ultrai.assembly.tuned import LOCAL, keyless_upstreams, tuning_of
 from ultrai.domain.attempt import Account
 from ultrai.domain.catalog import Catalog, Endpoint
 from ultrai.domain.errors import UpstreamUnavailable
-from ultrai.domain.event import Event, EventType
 from ultrai.engine.attempt import Rooms
 from ultrai.engine.desk import Desk, House, Records
 from ultrai.engine.gate import Gate
@@ -34,7 +33,6 @@ from ultrai.settings.model import OPENROUTER, Settings
 if TYPE_CHECKING:
     import aiohttp
 
-    from ultrai.engine.alerting import Alarm
     from ultrai.store.database import Database
     from ultrai.store.history import SqlHistory
     from ultrai.store.ledger import SqlLedger
@@ -61,7 +59,7 @@ class Opened:
     upstreams: Mapping[str, Upstream]
     keyless: frozenset[str]
     reconciler: Reconciler
-    alarm: Alarm | None = None
+    monitors: Monitors
 
     async def catalog(self, *, refresh: bool) -> Catalog:
         """All that can be listed. Raises UpstreamUnavailable when nothing can be."""
@@ -134,30 +132,35 @@ class Pieces:
             stack.callback(rooms.gate.close)
             listings = Listings(upstreams, store.shelf, clock=self.clock, live=frozenset({LOCAL}))
             stack.push_async_callback(listings.aclose)
-            alarm = await self._open_alarm(settings, store, upstreams=upstreams, stack=stack)
-            history = store.history if settings.history else None
-            ears = [] if alarm is None else [partial(_wake_at_the_end, alarm)]
-            desk = Desk(
-                house, rooms, listings=listings, records=Records(history, store.memory, ears)
+            monitors = await self._open_monitors(
+                settings, house, store=store, upstreams=upstreams, stack=stack
             )
+            history = store.history if settings.history else None
+            records = Records(history, store.memory, monitors.ears)
+            desk = Desk(house, rooms, listings=listings, records=records)
             stack.push_async_callback(desk.aclose)
             keyless = frozenset(keyless_upstreams(settings))
             reconciler = Reconciler(store.ledger, upstreams.get, clock=self.clock)
-            yield Opened(desk, tuning, listings, upstreams, keyless, reconciler, alarm)
+            yield Opened(desk, tuning, listings, upstreams, keyless, reconciler, monitors)
 
-    async def _open_alarm(
+    async def _open_monitors(
         self,
         settings: Settings,
-        store: StoreRoom,
+        house: House,
         *,
+        store: StoreRoom,
         upstreams: Mapping[str, Upstream],
         stack: AsyncExitStack,
-    ) -> Alarm | None:
-        if settings.alerts is None:
-            return None
-        from ultrai.assembly.alarms import open_alarm
+    ) -> Monitors:
+        """What hears of Runs beside whoever asked."""
+        alarm = None
+        if settings.alerts is not None:
+            from ultrai.assembly.alarms import open_alarm
 
-        return await open_alarm(self, settings, store=store, upstreams=upstreams, stack=stack)
+            alarm = await open_alarm(self, settings, store=store, upstreams=upstreams, stack=stack)
+        metrics = open_metrics(settings)
+        spans = open_spans(settings, house.upstream_of, stack=stack)
+        return Monitors(alarm, metrics, spans)
 
     @asynccontextmanager
     async def open_keys(self, settings: Settings) -> AsyncIterator[KeyDesk]:
@@ -203,11 +206,6 @@ class Pieces:
             **{name: clients.further(name) for name in settings.upstreams},
             LOCAL: EmbeddedUpstream(settings.home, runtime, connect=clients.embedded),
         }
-
-
-def _wake_at_the_end(alarm: Alarm, event: Event) -> None:
-    if event.type is EventType.REPORT:
-        alarm.wake()
 
 
 def _addresses(settings: Settings) -> dict[str, str]:

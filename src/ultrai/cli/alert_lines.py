@@ -1,4 +1,4 @@
-"""What the logger of alerts says, on standard error, once the view of a run is out of the way."""
+"""What alerts and monitors have to say, on standard error, once a run's view is out of the way."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from ultrai.cli.output import write_text
 from ultrai.cli.render.safety import one_line
 from ultrai.cli.terminal import standard_error
 
-_LOGGER = "ultrai.alerts"
+_LOGGERS = ("ultrai.alerts", "ultrai.monitoring", "opentelemetry")
 _LONGEST = 500
+_NO_COLLECTOR = "traces did not reach the collector: check OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 class _Kept(logging.Handler):
@@ -22,21 +23,27 @@ class _Kept(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one."""
+        """Keep one; of the exporter only that it failed, for it says that in many words."""
+        if record.name.startswith("opentelemetry"):
+            self.lines.append(_NO_COLLECTOR)
+            return
         self.lines.append(one_line(record.getMessage(), limit=_LONGEST))
 
 
 @contextmanager
 def alert_lines() -> Iterator[None]:
     """Write at the end what was said meanwhile."""
-    logger = logging.getLogger(_LOGGER)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     kept = _Kept()
-    logger.addHandler(kept)
-    before, logger.propagate = logger.propagate, False
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(kept)
+        logger.propagate = False
     try:
         yield
     finally:
-        logger.removeHandler(kept)
-        logger.propagate = before
-        for line in kept.lines:
+        for logger, propagated in zip(loggers, before, strict=True):
+            logger.removeHandler(kept)
+            logger.propagate = propagated
+        for line in dict.fromkeys(kept.lines):
             write_text(standard_error(), line)

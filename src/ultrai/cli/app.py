@@ -52,6 +52,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cost": ("ultrai.cli.cost", "Show what was spent, by day, model, tag and more."),
     "budget": ("ultrai.cli.budget", "Set, list and remove ceilings on what is spent."),
     "reconcile": ("ultrai.cli.reconcile", "Ask the upstream for costs that did not arrive."),
+    "metrics": ("ultrai.cli.metrics", "Print what a monitor counts, for Prometheus."),
     "alerts": ("ultrai.cli.alerts", "List what is watched, and test who is told."),
     "keys": ("ultrai.cli.keys", "Check, make, limit and rotate the upstream's keys."),
     "export": ("ultrai.cli.export", "Write a past run as Markdown, JSON or a web page."),

@@ -21,6 +21,7 @@ from ultrai.settings.entry import Entry, Origin
 from ultrai.settings.layers import FileLayers, Layer, environment_layer, file_layers, flatten
 from ultrai.settings.model import DEFAULT_BASE_URL, Settings
 from ultrai.settings.network import proxy_for
+from ultrai.settings.otel import exports_traces
 from ultrai.settings.places import World
 from ultrai.settings.production import keys_of_others
 from ultrai.settings.schema import SCALARS
@@ -114,6 +115,7 @@ def _settings(wishes: Wishes, world: World, *, cocktails: CocktailFile) -> Setti
         successions=cocktails.successions,
         upstreams=read_upstreams(merged, world, refused=refused),
         alerts=read_alerts(merged, world),
+        traces=exports_traces(world.environ),
     )
     budgets = read_budgets(merged, key=settings.key_identity, environment=wishes.environment)
     scalars: dict[str, Any] = {

@@ -52,6 +52,7 @@ class Settings:
     needs the key fails with it, and nothing else does. `proxy` is the address of the proxy for
     `base_url`; it may hold a password. `cocktails`, `corrections` and `successions` are the user's
     own, to be merged into the shipped ones. `source` is the settings file.
+    `traces`: the environment says where OpenTelemetry's spans go.
     """
 
     home: Path
@@ -88,6 +89,9 @@ class Settings:
     free_may_become_paid: bool = False
     streaming: bool = True
     history: bool = True
+    metrics: bool = False
+    traces: bool = False
+    trace_content: bool = False
     attribution: Attribution = field(default_factory=Attribution)
     cocktails: tuple[Cocktail, ...] = ()
     corrections: Corrections = field(default_factory=Corrections)

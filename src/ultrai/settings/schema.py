@@ -155,6 +155,8 @@ SCALARS: Final[Mapping[str, Rule]] = MappingProxyType(
         "free_may_become_paid": TOGGLE,
         "streaming": TOGGLE,
         "history": TOGGLE,
+        "metrics": TOGGLE,
+        "trace_content": TOGGLE,
     }
 )
 """The settings that hold one value, by the name of their field in `Settings`."""

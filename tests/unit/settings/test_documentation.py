@@ -32,6 +32,7 @@ BY_KEY = {key: (default, variable) for key, default, variable in ROWS}
 FOUND_BY_LOADING = {
     "proxy",
     "source",
+    "traces",
     "environment",
     "key_reference",
     "key_problem",
