@@ -32,6 +32,7 @@ DRAIN_S = 3.0
 WAITS_S = (0.5, 1.0)
 LEAST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+ADD_UP_EVERY = timedelta(minutes=1)
 ASK_EVERY = timedelta(minutes=10)
 
 _LOG = logging.getLogger(LOGGER)
@@ -85,11 +86,14 @@ class Alarm:
     async def look(self, *, now_everything: bool = False) -> list[Standing]:
         """How everything stands. Raises StoreError.
 
-        The upstream is asked now and then only, by whichever process is first; `now_everything`
-        asks it now.
+        Spending is added up and the upstream asked now and then only, by whichever process is
+        first; `now_everything` does both now.
         """
         now = self._lookout.clock.now()
-        readings = await self._ask(await self._book.read(now), at_once=now_everything)
+        spending = now_everything or await self._book.is_time("adding up", now, every=ADD_UP_EVERY)
+        readings = await self._book.read(now, spending=spending)
+        if spending:
+            readings = await self._ask(readings, at_once=now_everything)
         return standings(self._rules, readings, now=now)
 
     async def evaluate(self) -> Sequence[Alert]:

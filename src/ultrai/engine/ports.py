@@ -127,8 +127,8 @@ class Ledger(Protocol):
 class AlertBook(Protocol):
     """What was told and what is on its way, shared by all processes. All raise StoreError."""
 
-    async def read(self, now: datetime) -> Readings:
-        """Budgets and what was spent of late."""
+    async def read(self, now: datetime, *, spending: bool) -> Readings:
+        """Budgets, and with `spending` what was spent of late, which is dearer to read."""
         ...
 
     async def raise_alerts(

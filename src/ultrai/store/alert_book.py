@@ -16,7 +16,7 @@ from ultrai.domain.stamp import stamp
 from ultrai.policy.alerting import MOST_TRIES, Readings, crossings, next_try
 from ultrai.store.alert_tables import MARKS, MOMENTS, PARCELS
 from ultrai.store.budget_book import BudgetBook
-from ultrai.store.spending_pace import first_use, read_spent
+from ultrai.store.spending_pace import first_use, read_spent, usual_hour
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LOCK = 0x756C7474  # any number that nobody else uses
 _LONGEST_PROBLEM = 300
 _MOST_AT_ONCE = 100
+_USUAL = "usual hour"
 _Result = TypeVar("_Result")
 
 
@@ -40,11 +41,10 @@ class SqlAlertBook:
     scope: str
     key: str | None = None
 
-    async def read(self, now: datetime) -> Readings:
-        """Budgets and what was spent, once everything queued is committed."""
-        if self.database.is_writable:
-            await self.database.writer.flush()
-        return await self.database.read(lambda: self._read(now))
+    async def read(self, now: datetime, *, spending: bool) -> Readings:
+        """Budgets, and with `spending` what was spent, once everything queued is committed."""
+        await self.database.writer.flush()
+        return await self.database.read(lambda: self._read(now, spending=spending))
 
     async def raise_alerts(
         self, found: Sequence[Standing], now: datetime, *, sinks: Sequence[str]
@@ -105,12 +105,33 @@ class SqlAlertBook:
             yield connection
             connection.commit()
 
-    def _read(self, now: datetime) -> Readings:
-        spent = read_spent(self.database, now, key=self.key)
-        if self.key is not None:
-            spent = replace(spent, key_since=self._first_use(self.key))
+    def _read(self, now: datetime, *, spending: bool) -> Readings:
         budgets = BudgetBook(self.database).states(now)
+        spent = None
+        if spending:
+            spent = read_spent(self.database, now, key=self.key)
+            usual_nanos, hours = self._usual_hour(now)
+            spent = replace(spent, usual_nanos=usual_nanos, hours=hours)
+            if self.key is not None:
+                spent = replace(spent, key_since=self._first_use(self.key))
         return Readings(budgets=budgets, spent=spent, fingerprint=self.key)
+
+    def _usual_hour(self, now: datetime) -> tuple[int, int]:
+        """Read once in every hour, for all processes."""
+        hour = stamp(now.replace(minute=0, second=0, microsecond=0))
+        with self._transaction() as connection:
+            query = select(MOMENTS.c.found).where(MOMENTS.c.name == _USUAL, MOMENTS.c.at == hour)
+            found: str | None = connection.execute(query).scalar()
+        if found is not None:
+            nanos, hours = found.split()
+            return int(nanos), int(hours)
+        with self.database.engine.connect() as reading:  # nobody else has to wait for that
+            usual_nanos, count = usual_hour(reading, now)
+        with self._transaction() as connection:
+            connection.execute(delete(MOMENTS).where(MOMENTS.c.name == _USUAL))
+            row = {"name": _USUAL, "at": hour, "found": f"{usual_nanos} {count}"}
+            connection.execute(insert(MOMENTS).values(**row))
+        return usual_nanos, count
 
     def _first_use(self, key: str) -> str | None:
         name = f"first use of {key}"

@@ -1,7 +1,7 @@
 """The tables of alerts. `scope` is the profile: each tells its own people.
 
 `alert_marks` are the levels that were told, `alert_parcels` what is on its way to a sink,
-`alert_moments` when something was last done, or first seen.
+`alert_moments` when something was last done, and what was found then.
 """
 
 from __future__ import annotations
@@ -38,4 +38,5 @@ MOMENTS = Table(
     METADATA,
     Column("name", Text, primary_key=True),
     Column("at", Text, nullable=False),
+    Column("found", Text),
 )

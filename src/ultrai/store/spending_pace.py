@@ -25,10 +25,9 @@ LONGEST_RUN = timedelta(hours=1)
 
 
 def read_spent(database: Database, now: datetime, *, key: str | None) -> Spent:
-    """The figures; `key` is the fingerprint of the key in use. Raises SQLAlchemyError."""
+    """The figures, but for a usual hour's; `key` names the key in use. Raises SQLAlchemyError."""
     with database.engine.connect() as connection:
         hour_nanos = _sum(connection, stamp(now - timedelta(hours=1)))
-        usual_nanos, hours = _usual_hour(connection, now) if hour_nanos else (0, 0)
         unsure = select(
             func.coalesce(func.sum(ENTRIES.c.unknown_delta), 0),
             func.coalesce(func.sum(ENTRIES.c.unsure_delta), 0),
@@ -39,8 +38,6 @@ def read_spent(database: Database, now: datetime, *, key: str | None) -> Spent:
         in_flight = connection.execute(select(bounds).where(~OPEN_ATTEMPTS.c.settled)).scalar_one()
     return Spent(
         hour_nanos=hour_nanos,
-        usual_nanos=usual_nanos,
-        hours=hours,
         unknown=int(unknown),
         unsure_nanos=int(unsure_nanos),
         day_nanos=day,
@@ -62,8 +59,11 @@ def _sum(connection: Connection, since: str) -> int:
     return int(connection.execute(select(total).where(ENTRIES.c.began_at >= since)).scalar_one())
 
 
-def _usual_hour(connection: Connection, now: datetime) -> tuple[int, int]:
-    """The mean of the last week's hours in which anything was spent, and how many there were."""
+def usual_hour(connection: Connection, now: datetime) -> tuple[int, int]:
+    """The mean of the last week's hours in which anything was spent, and how many there were.
+
+    It reads a week's entries, a second for a quarter of a million: remember it.
+    """
     hour = func.substr(ENTRIES.c.began_at, 1, _HOUR_OF_STAMP)
     begins = stamp(now - timedelta(days=7, hours=1))
     until = stamp(now - timedelta(hours=1))

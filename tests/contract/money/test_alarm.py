@@ -21,6 +21,7 @@ from ultrai.domain.stamp import stamp
 from ultrai.engine import alerting
 from ultrai.engine.alerting import Alarm, Lookout
 from ultrai.policy.alerting import MOST_TRIES, AlertRules
+from ultrai.store import alert_book
 from ultrai.store.alert_book import SqlAlertBook
 from ultrai.store.budget_book import BudgetBook
 from ultrai.store.database import Database, open_database
@@ -77,14 +78,22 @@ def alarm(database: Database, *, clock: Hands | None = None, **sinks: Post) -> A
     return Alarm(book, sinks, rules=AlertRules(), lookout=Lookout(clock or Hands()))
 
 
-def spend(database: Database, usd: float, *, run: str = "run_1", at: datetime = NOW) -> None:
-    """One settled Attempt."""
+def spend(
+    database: Database,
+    usd: float,
+    *,
+    run: str = "run_1",
+    at: datetime = NOW,
+    charged: float | None = None,
+) -> None:
+    """One settled Attempt; `charged` is what it cost, if not what was held for it."""
     nanos, began = int(usd * USD), stamp(at)
+    posted = nanos if charged is None else int(charged * USD)
     place = Place(run, 0, 1)
     steps = (
         Reserve(Payer(run, began, key="key-1"), (SlotHold(0, nanos, nanos),)),
         Start(place, began, "a/b", "openrouter", nanos, 0),
-        Settle(place, began, "answer", Cost(nanos, CostState.REPORTED), nanos, nanos),
+        Settle(place, began, "answer", Cost(posted, CostState.REPORTED), posted, nanos),
     )
     asyncio.run(database.writer.carry_out(steps))
 
@@ -122,6 +131,31 @@ def test_it_is_told_again_after_it_had_fallen_and_a_new_budget_is_another(shared
     assert look() == 2
     BudgetBook(shared).set(DAY)
     assert look() == 3
+
+
+def test_a_budget_under_which_the_upstream_charged_too_much_is_told(shared: Database) -> None:
+    BudgetBook(shared).set(DAY)
+    spend(shared, 1, charged=20)
+    told = [alert.kind for alert in asyncio.run(alarm(shared).evaluate())]
+    assert told == [AlertKind.BUDGET, AlertKind.BUDGET_CLOSED]
+
+
+def test_what_is_usual_is_read_once_an_hour(
+    shared: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[datetime] = []
+    whole = alert_book.usual_hour
+
+    def counted(connection: object, now: datetime) -> tuple[int, int]:
+        read.append(now)
+        return whole(connection, now)
+
+    monkeypatch.setattr(alert_book, "usual_hour", counted)
+    clock = Hands()
+    for minutes in (0, 30, 31, 61):
+        clock.at = NOW + timedelta(minutes=minutes)
+        asyncio.run(alarm(shared, clock=clock).look())
+    assert [at.hour for at in read] == [12, 13]
 
 
 def test_a_delivery_that_fails_twice_arrives_in_the_same_round(shared: Database) -> None:
