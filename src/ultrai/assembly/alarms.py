@@ -82,7 +82,7 @@ def _lookout(
     account = upstreams[OPENROUTER].read_account
     if settings.management_key is None and settings.management_key_reference is None:
         return Lookout(pieces.clock, account)
-    ring = KeyRing()
+    ring = KeyRing(settings)
     stack.push_async_callback(ring.aclose)
     clients = Clients(settings, session, pieces.clock.now, ring, pieces.wire_log)
     return Lookout(pieces.clock, account, clients.manager().keys.list_keys)

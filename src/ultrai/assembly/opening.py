@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ultrai.assembly.key_desk import KeyDesk, no_management_key
+from ultrai.assembly.key_ring import KeyRing
 from ultrai.assembly.monitoring import Monitors, open_metrics, open_spans
 from ultrai.assembly.tuned import LOCAL, keyless_upstreams, tuning_of
 from ultrai.domain.attempt import Account
 from ultrai.domain.catalog import Catalog, Endpoint
 from ultrai.domain.errors import UpstreamUnavailable
 from ultrai.engine.attempt import Rooms
-from ultrai.engine.desk import Desk, House, Records
+from ultrai.engine.desk import Desk, Records
 from ultrai.engine.gate import Gate
+from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
 from ultrai.engine.ports import CatalogShelf, Clock, HealthMemory, Upstream
 from ultrai.engine.quota import FreeQuota
@@ -112,7 +114,9 @@ class Pieces:
     ) -> AsyncIterator[Opened]:
         """Open upstreams, rooms and desk; at the end Runs are cancelled and settled."""
         async with AsyncExitStack() as stack:
-            upstreams = await self._open_upstreams(settings, stack)
+            ring = KeyRing(settings)
+            upstreams = await self._open_upstreams(settings, stack, ring=ring)
+            house = replace(house, missing_keys=ring.missing)
             tuning = tuning_of(settings)
             rooms = Rooms(
                 gate=Gate(
@@ -166,7 +170,6 @@ class Pieces:
     async def open_keys(self, settings: Settings) -> AsyncIterator[KeyDesk]:
         """What looks after the keys. Raises CredentialsError without a management key."""
         from ultrai.assembly.clients import Clients
-        from ultrai.assembly.key_ring import KeyRing
         from ultrai.upstream.session import open_session
 
         if settings.management_key is None and settings.management_key_reference is None:
@@ -177,17 +180,16 @@ class Pieces:
                 session = await stack.enter_async_context(
                     open_session(connect_timeout_s=settings.connect_timeout_s)
                 )
-            ring = KeyRing()
+            ring = KeyRing(settings)
             stack.push_async_callback(ring.aclose)
             clients = Clients(settings, session, self.clock.now, ring, self.wire_log)
             yield KeyDesk(clients.manager().keys, clients.with_key)
 
     async def _open_upstreams(
-        self, settings: Settings, stack: AsyncExitStack
+        self, settings: Settings, stack: AsyncExitStack, *, ring: KeyRing
     ) -> dict[str, Upstream]:
         from ultrai.assembly.clients import Clients
         from ultrai.assembly.embedded import EmbeddedUpstream
-        from ultrai.assembly.key_ring import KeyRing
         from ultrai.local.runtime import LocalRuntime
         from ultrai.upstream.session import open_session
 
@@ -196,7 +198,6 @@ class Pieces:
             session = await stack.enter_async_context(
                 open_session(connect_timeout_s=settings.connect_timeout_s)
             )
-        ring = KeyRing()
         stack.push_async_callback(ring.aclose)
         clients = Clients(settings, session, self.clock.now, ring, self.wire_log)
         runtime = LocalRuntime(settings.home)

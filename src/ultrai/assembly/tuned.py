@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ultrai.domain.attempt import Timers
 from ultrai.domain.cocktail import AUTO, CocktailBook
-from ultrai.engine.desk import House
+from ultrai.engine.house import House
 from ultrai.engine.tuning import Tuning
 from ultrai.policy.backoff import Backoff
 from ultrai.settings.cocktails import CocktailFile

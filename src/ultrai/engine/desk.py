@@ -7,14 +7,14 @@ It knows the shared rooms, the cocktails and the listings; it does not know how 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ultrai.domain.ask import Ask
 from ultrai.domain.attempt import PriceCap
 from ultrai.domain.budget import Payer
-from ultrai.domain.cocktail import AUTO, CocktailBook
+from ultrai.domain.cocktail import AUTO
 from ultrai.domain.errors import BudgetRefusal, StoreError, UpstreamUnavailable, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.ledger import Shortage
@@ -25,8 +25,9 @@ from ultrai.domain.report import Report
 from ultrai.domain.stamp import stamp
 from ultrai.engine.affording import fit, holds_of, refusal, within_cap
 from ultrai.engine.attempt import Rooms
-from ultrai.engine.checking import check_keys, check_quorum
+from ultrai.engine.checking import check_kept_keys, check_keys, check_quorum
 from ultrai.engine.feed import EventLog, Feed, Subscription
+from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
 from ultrai.engine.planning import plan_run
 from ultrai.engine.ports import HealthMemory
@@ -40,9 +41,7 @@ from ultrai.engine.resolving import (
 )
 from ultrai.engine.run import Run, RunOrder
 from ultrai.engine.world import World, find_model
-from ultrai.policy.corrections import Corrections
 from ultrai.policy.selection import BUDGET, DEPTH, PREMIUM, SPEEDY, Circumstances, choose_cocktail
-from ultrai.policy.succession import Successions
 
 REMEMBER_EVERY_S = 10.0
 LISTING_PATIENCE_S = 10.0
@@ -53,29 +52,6 @@ _CHOICES = (PREMIUM, SPEEDY, BUDGET, DEPTH)
 _NO_OBSTACLE = frozenset(
     {NoticeCode.COCKTAIL_CHOSEN, NoticeCode.COCKTAIL_DEFAULTED, NoticeCode.RUN_RESUMED}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What does not change while the process runs. Durations are seconds.
-
-    `default_cocktail` stands for an Ask that names nobody; `keyless` maps an upstream without a key
-    to what a person can do about it.
-    """
-
-    book: CocktailBook
-    corrections: Corrections
-    successions: Successions
-    upstream_of: Callable[[str], str]
-    default_cocktail: str
-    local_upstreams: frozenset[str] = frozenset()
-    keyless: Mapping[str, str] | None = None
-    deadline_s: float | None = None
-    remote_deadline_s: float = 180.0
-    local_deadline_s: float = 600.0
-    quorum: int | None = None
-    environment: str | None = None
-    key_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +254,7 @@ class Desk:
                 hint="leave --strict out to go on with a notice",
             )
         check_keys(plan, self._house.keyless or {})
+        await check_kept_keys(plan, self._house.missing_keys)
         check_quorum(plan, order.limits)
         floor = None if ask.strict else self._rooms.tuning.shrink_floor_tokens
         return within_cap(order, floor=floor)

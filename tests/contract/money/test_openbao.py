@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,12 @@ from tests.contract.money.references import key_of, loaded, problem_of
 from tests.contract.sim.talking import with_simulator
 
 import ultrai
+from ultrai.domain.ask import Ask
+from ultrai.domain.errors import CredentialsError, KeyRefused
+from ultrai.domain.query import Message
+from ultrai.domain.secret import Secret
 from ultrai.settings import key_reference
+from ultrai.settings.model import UpstreamSettings
 from ultrai_sim import KeyTerms, World
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its server is packaged for Linux")
@@ -21,6 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its server is p
 MODEL = "openai/gpt-4o-mini"
 REFERENCE = "vault:secret/ultrai#openrouter"
 FIRST = "sk-or-v1-the-first-key-0123456789"
+ASK = Ask((Message("user", "hello"),), models=(MODEL,))
 OTHER = "sk-or-v1-the-other-key-0123456789"
 
 
@@ -115,18 +122,52 @@ def test_a_key_that_is_replaced_there_and_refused_at_once_fails_no_request(tmp_p
     assert all(slot.answer is not None for slot in after.slots)
 
 
-def test_a_store_that_was_never_there_is_the_failure_of_the_run_in_one_line(tmp_path, bao):
+def test_a_store_that_was_never_there_is_one_line_before_anything_is_asked(tmp_path, bao):
     bao.kill()
+    world = World()
 
     async def story(sim):
         async with opened(sim, tmp_path, bao) as product:
-            return await product.ask("hello", models=[MODEL])
+            assert await product.catalog(), "which needs no key"
+            assert (await product.plan(ASK)).slots[0].candidates
+            with pytest.raises(CredentialsError) as caught:
+                await product.ask("hello", models=[MODEL, "openai/gpt-4o"])
+            with pytest.raises(KeyRefused, match="did not give"):
+                await product.account()
+            history = await product.runs()
+            await asyncio.to_thread(bao.start)
+            bao.put(sim.api_key)
+            return caught.value, history, await product.ask("hello", models=[MODEL])
+
+    error, history, report = with_simulator(world, story)
+    assert str(error).startswith("environment: OPENROUTER_API_KEY: the Vault at ")
+    assert "did not give secret/ultrai" in str(error)
+    assert error.hint == "check VAULT_ADDR, the token and its policy"
+    assert history == []
+    assert answered(report), "and when the store is there, nothing needs to be opened anew"
+
+
+def test_with_a_store_away_the_other_upstreams_are_asked_all_the_same(tmp_path, bao):
+    bao.kill()
+
+    async def story(sim):
+        settings = loaded(
+            tmp_path,
+            REFERENCE,
+            OPENROUTER_BASE_URL=sim.base_url,
+            VAULT_ADDR=bao.address,
+            VAULT_TOKEN=TOKEN,
+            HOME=str(tmp_path),
+        )
+        other = UpstreamSettings("other", sim.base_url, key=Secret(sim.api_key))
+        settings = dataclasses.replace(settings, upstreams={"other": other})
+        async with ultrai.open(settings) as product:
+            return await product.ask("hello", models=[MODEL, f"other/{MODEL}"])
 
     report = with_simulator(World(), story)
     (attempt,) = report.slots[0].attempts
     assert attempt.failure is not None
     assert attempt.failure.kind == "auth"
-    assert "OPENROUTER_API_KEY: the Vault at " in attempt.failure.message
-    assert "check VAULT_ADDR" in attempt.failure.message
+    assert "did not give secret/ultrai" in attempt.failure.message
     assert "\n" not in attempt.failure.message
-    assert report.exit_code == 6
+    assert report.slots[1].answer is not None
