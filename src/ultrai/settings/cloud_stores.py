@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ultrai.domain.errors import CredentialsError
+from ultrai.settings.hush import hushed
 from ultrai.settings.places import World
 from ultrai.settings.store_forms import FORMS, PATIENCE_S, Form, field_of
 
@@ -37,7 +38,8 @@ def from_secrets_manager(rest: str, *, world: World, folder: Path) -> str:
     region = name.split(":")[_ARN_REGION] if name.startswith(_ARN) else None
     client = _aws(form, "secretsmanager", region=region)
     try:
-        answer = client.get_secret_value(SecretId=name)
+        with hushed():
+            answer = client.get_secret_value(SecretId=name)
     except Exception as error:  # noqa: BLE001 - of botocore, of its service, of the transport
         raise _not_given(f"Secrets Manager did not give {name}", error, of="AWS") from None
     finally:
@@ -55,7 +57,8 @@ def from_kms(rest: str, *, world: World, folder: Path) -> str:
         raise CredentialsError("aws-kms: is followed by broken base64", hint=form.hint) from None
     client = _aws(form, "kms", region=None)
     try:
-        plaintext = client.decrypt(CiphertextBlob=ciphertext)["Plaintext"]
+        with hushed():
+            plaintext = client.decrypt(CiphertextBlob=ciphertext)["Plaintext"]
     except Exception as error:  # noqa: BLE001 - of botocore, of its service, of the transport
         raise _not_given("KMS did not decrypt the value", error, of="AWS") from None
     finally:
@@ -75,7 +78,7 @@ def from_key_vault(rest: str, *, world: World, folder: Path) -> str:
     host = vault if "." in vault else f"{vault}.{_AZURE_PUBLIC}"
     patience = {"connection_timeout": PATIENCE_S, "read_timeout": PATIENCE_S, "retry_total": 1}
     try:
-        with ExitStack() as stack:
+        with hushed(), ExitStack() as stack:
             credential = stack.enter_context(identity.DefaultAzureCredential())
             client = library.SecretClient(f"https://{host}", credential, **patience)
             value = stack.enter_context(client).get_secret(name, version).value
@@ -97,7 +100,7 @@ def from_secret_manager(rest: str, *, world: World, folder: Path) -> str:
     try:
         # REST: it honours proxies and certificates as the other stores do, and starts no threads.
         client = library.SecretManagerServiceClient(transport="rest", client_options=options)
-        with client:
+        with hushed(), client:
             answer = client.access_secret_version(name=path, retry=None, timeout=PATIENCE_S)
             data = answer.payload.data
     except Exception as error:  # noqa: BLE001 - of google.api_core, of google.auth, of the transport

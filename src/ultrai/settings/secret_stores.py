@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ultrai.domain.errors import CredentialsError
+from ultrai.settings.hush import hushed
 from ultrai.settings.places import World
 from ultrai.settings.store_forms import FORMS, PATIENCE_S
 
@@ -22,7 +23,8 @@ def from_keyring(rest: str, *, world: World, folder: Path) -> str:
     service, name = FORMS["keyring"].match(rest).group("service", "name")
     keyring = FORMS["keyring"].library("keyring")
     try:
-        value = keyring.get_password(service, name)
+        with hushed():
+            value = keyring.get_password(service, name)
     except Exception as error:  # noqa: BLE001 - each back end has errors of its own
         raise CredentialsError(
             f"the keyring cannot be read: {type(error).__name__}",
@@ -49,10 +51,11 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
         raise CredentialsError("VAULT_ADDR is not set", hint="set it to the address of the Vault")
     hvac = FORMS["vault"].library("hvac")
     try:
-        client = _opened(hvac, address, environ=world.environ)
-        answer = client.secrets.kv.v2.read_secret_version(
-            path=match["path"], mount_point=match["mount"], raise_on_deleted_version=True
-        )
+        with hushed():
+            client = _opened(hvac, address, environ=world.environ)
+            answer = client.secrets.kv.v2.read_secret_version(
+                path=match["path"], mount_point=match["mount"], raise_on_deleted_version=True
+            )
         value = answer["data"]["data"].get(match["field"])
     except CredentialsError:
         raise

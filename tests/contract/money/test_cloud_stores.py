@@ -22,6 +22,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.server import ThreadedMotoServer
+from tests.contract.money.canary import check_that_nothing_shows
 from tests.contract.money.references import key_of, loaded, problem_of
 
 KEY = "sk-or-v1-canary-of-the-cloud"
@@ -316,3 +317,27 @@ def test_a_secret_manager_that_is_away_or_knows_nobody_is_one_line(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(Path(tmp_path) / "none"))
     assert "DefaultCredentialsError" in problem_of(loaded(tmp_path, "gcp-sm:team-1/openrouter"))
     assert "".join(capfd.readouterr()) == ""
+
+
+def test_nothing_shows_a_key_from_secrets_manager(tmp_path, aws, caplog):
+    aws("secretsmanager").create_secret(Name="canary", SecretString=KEY)
+    settings = loaded(tmp_path, "aws-sm:canary")
+    check_that_nothing_shows(settings, KEY, home=tmp_path, caplog=caplog)
+
+
+def test_nothing_shows_a_key_that_kms_decrypts(tmp_path, aws, caplog):
+    client = aws("kms")
+    key_id = client.create_key()["KeyMetadata"]["KeyId"]
+    sealed = client.encrypt(KeyId=key_id, Plaintext=KEY.encode())["CiphertextBlob"]
+    settings = loaded(tmp_path, f"aws-kms:{base64.b64encode(sealed).decode()}")
+    check_that_nothing_shows(settings, KEY, home=tmp_path, caplog=caplog)
+
+
+def test_nothing_shows_a_key_from_a_key_vault(tmp_path, azure, caplog):
+    settings = loaded(tmp_path, f"azure-kv:{azure}/openrouter")
+    check_that_nothing_shows(settings, KEY, home=tmp_path, caplog=caplog)
+
+
+def test_nothing_shows_a_key_from_a_secret_manager(tmp_path, google, caplog):
+    settings = loaded(tmp_path, "gcp-sm:team-1/openrouter", **{ENDPOINT: google})
+    check_that_nothing_shows(settings, KEY, home=tmp_path, caplog=caplog)

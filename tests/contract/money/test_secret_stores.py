@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import threading
@@ -11,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import keyring
 import keyring.backend
 import pytest
+from tests.contract.money.canary import check_that_nothing_shows
 from tests.contract.money.references import key_of, loaded, problem_of
 
-KEY = "sk-or-v1-canary"
+KEY = "sk-or-v1-canary-0123456789abcdef"
 
 
 class _Vault(BaseHTTPRequestHandler):
@@ -153,3 +155,22 @@ def test_a_missing_library_names_its_extra(tmp_path, monkeypatch, reference, lib
     assert f"{scheme}: references need the extra '{extra}', which is not installed" in problem
     assert f"pip install 'ultrai[{extra}]'" in problem
     assert "\n" not in problem
+
+
+def test_nothing_shows_a_key_from_a_vault(tmp_path, vault, caplog):
+    environ = {"VAULT_ADDR": vault, "VAULT_TOKEN": "good"}
+    settings = loaded(tmp_path, "vault:secret/team/ultrai#openrouter", **environ)
+    check_that_nothing_shows(settings, KEY, home=tmp_path, caplog=caplog)
+
+
+def test_nothing_shows_a_key_from_the_keyring(tmp_path, ring, caplog):
+    settings = loaded(tmp_path, "keyring:openrouter/me")
+    check_that_nothing_shows(settings, KEY, home=tmp_path, caplog=caplog)
+
+
+def test_nothing_shows_a_key_from_a_file(tmp_path, caplog):
+    place = tmp_path / "key.secret"
+    place.write_text(KEY)
+    place.chmod(0o600)
+    settings = dataclasses.replace(loaded(tmp_path, f"file:{place}"), home=tmp_path / "state")
+    check_that_nothing_shows(settings, KEY, home=tmp_path, caplog=caplog)

@@ -147,6 +147,36 @@ def test_the_command_line_does_not_print_the_key(flags):
     assert leaks_under(Path(os.environ["ULTRAI_HOME"])) == []
 
 
+def test_nor_a_key_that_stands_in_a_file_and_is_read_anew(tmp_path):
+    """Also one that is refused, and so looked for once more."""
+    place = tmp_path / "key"
+    place.write_text(KEY)
+    place.chmod(0o600)
+    upstream = echoing()
+    models = all_models(upstream)
+    upstream.plays["acme/denied"] = [refusal(401, f"who is {BEARER}?")]
+    upstream.rows.append(row("acme/denied"))
+
+    async def run() -> list[Ended]:
+        async with running(upstream):
+            named = [part for model in models for part in ("-m", model)]
+            return [
+                await command(
+                    upstream,
+                    *("ask", "ping", "--debug", "--plain", *asked),
+                    env={"OPENROUTER_API_KEY": f"file:{place}"},
+                )
+                for asked in (named, ("-m", "acme/denied"))
+            ]
+
+    asked, denied = asyncio.run(run())
+    assert denied.code == 6
+    for ended in (asked, denied):
+        assert "POST" in ended.err
+        assert traces_in((ended.out + ended.err).encode()) == []
+    assert leaks_under(Path(os.environ["ULTRAI_HOME"])) == []
+
+
 def test_errors_that_are_raised_do_not_hold_the_key(tmp_path):
     upstream = Upstream(listing=refusal(401, f"no {BEARER}"))
 
