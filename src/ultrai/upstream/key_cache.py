@@ -1,7 +1,8 @@
 """KeyCache: a KeySource over a place that must be asked, such as a file or a store.
 
 Theory of operation. A key that was read counts for `fresh_s`. In the last fifth of that time it is
-read anew beside the requests, so that none waits for it. When reading fails, the key that is known
+read anew beside the requests, so that none waits for it; only after an idle time longer than that
+do they wait for the place, two seconds at most. When reading fails, the key that is known
 goes on being used and the place is tried again after a pause that doubles; only where no key was
 ever read does the failure reach the caller. There is one read at a time, and whoever needs its
 result waits for that one.
@@ -20,6 +21,7 @@ from ultrai.domain.secret import Secret
 _EARLY: Final = 0.8
 _FIRST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 60.0
+_LONGEST_WAIT_S: Final = 2.0
 _SAME_DENIAL_S: Final = 1.0
 
 
@@ -42,7 +44,7 @@ class KeyCache:
         self._tell = tell
         self._key = known
         self._read_at: float | None = None
-        self._try_at = 0.0
+        self._began_at = self._try_at = 0.0
         self._pause_s = _FIRST_PAUSE_S
         self._problem: CredentialsError | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -59,8 +61,9 @@ class KeyCache:
         age_s = now - self._read_at
         if age_s >= _EARLY * self._fresh_s and now >= self._try_at:
             reading = self._begun()
-            if age_s >= self._fresh_s and self._problem is None:
-                await asyncio.shield(reading)
+            left_s = self._began_at + _LONGEST_WAIT_S - now
+            if age_s >= self._fresh_s and self._problem is None and left_s > 0:
+                await asyncio.wait({reading}, timeout=left_s)
         return self._known()
 
     async def refresh_after_denial(self, denied: Secret) -> Secret | None:
@@ -100,6 +103,7 @@ class KeyCache:
     def _begun(self) -> asyncio.Task[None]:
         """The read that runs, or one that begins now."""
         if self._reading is None:
+            self._began_at = asyncio.get_running_loop().time()
             self._reading = asyncio.create_task(self._renew())
         return self._reading
 

@@ -60,6 +60,7 @@ async def rotate_under_load(home: Path, *, rotations: int, grace_s: float) -> Ou
         }
         is_over = asyncio.Event()
         async with library.open(load(environ=environ, cwd=home)) as product:
+            await product.ask("before", models=[MODEL])
             askers = [
                 asyncio.create_task(_ask(product, outcome, is_over, number=number))
                 for number in range(ASKERS)
@@ -76,7 +77,11 @@ async def rotate_under_load(home: Path, *, rotations: int, grace_s: float) -> Ou
 
 
 async def _ask(
-    product: library.UltrAI, outcome: Outcome, is_over: asyncio.Event, *, number: int
+    product: library.UltrAI,
+    outcome: Outcome,
+    is_over: asyncio.Event,
+    *,
+    number: int,
 ) -> None:
     left = AFTERWARDS
     while left:
@@ -93,13 +98,13 @@ def _look(sim: Simulator, outcome: Outcome) -> None:
     chats = sim.world.chats()
     outcome.denied = sum(seen.status == 401 for seen in chats)
     workers = [key for key in sim.world.money.keys.values() if key.name == "worker"]
-    outcome.keys_used = sum(key.last_used_at is not None for key in workers)
+    outcome.keys_used = sum(key.spending.total > 0 for key in workers)
     outcome.retired = sum(key.disabled for key in workers)
 
 
 def main(rotations: int) -> int:
     """Rotate with time to spare, and with none; 1 if a single question failed."""
-    print("rotations    grace  questions  failed  denied  keys used")  # noqa: T201 - its output
+    print("rotations    grace  questions  failed  denied  keys that paid")  # noqa: T201 - its output
     failed = 0
     for grace_s in (6.0, 0.0):
         with tempfile.TemporaryDirectory() as folder:

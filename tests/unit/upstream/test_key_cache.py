@@ -14,11 +14,11 @@ from ultrai.upstream.key_cache import KeyCache, in_a_thread
 
 OLD, NEW = Secret("sk-old-0123456789"), Secret("sk-new-0123456789")
 FRESH_S = 100.0
-READ_S = 3.0
+READ_S = 1.5
 
 
 class Place:
-    """Keeps a key; a read takes three seconds, and finds what is there when it begins."""
+    """Keeps a key; a read takes a while, and finds what is there when it begins."""
 
     def __init__(self, key: Secret | None = OLD) -> None:
         self.key = key
@@ -131,6 +131,26 @@ def test_while_the_place_is_away_the_old_key_serves_and_one_line_tells():
         "the store is away; the key that was read before stays in use; wake it",
         "the key can be read again",
     ]
+
+
+def test_a_place_that_does_not_answer_holds_up_no_request_for_long():
+    async def silent() -> Secret:
+        await asyncio.Event().wait()
+        return NEW
+
+    async def story():
+        cache = KeyCache(silent, fresh_s=FRESH_S, tell=print, known=OLD)
+        await cache.current()
+        await asyncio.sleep(FRESH_S)
+        waits = []
+        for _ in range(3):
+            began = seconds()
+            assert await cache.current() == OLD
+            waits.append(seconds() - began)
+        await cache.aclose()
+        return waits
+
+    assert run_in_virtual_time(story()) == [2.0, 0.0, 0.0]
 
 
 def test_a_place_that_never_gave_a_key_is_the_callers_error_each_time():
