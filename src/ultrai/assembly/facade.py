@@ -116,7 +116,9 @@ class UltrAI:
             limits=(quorum, deadline_s, max_cost_usd),
             modes=(synthesis, strict, cache, streaming),
         )
-        return await (await self._open()).desk.ask(wanted)
+        opened = await self._open()
+        with opened.monitors.over_refusals():
+            return await opened.desk.ask(wanted)
 
     async def stream(
         self,
@@ -162,7 +164,9 @@ class UltrAI:
     async def start(self, ask: Ask) -> RunHandle:
         """Start a Run and return its handle. Raises what `ask` raises; also for a resumed Run."""
         ask, earlier = await self._resumed(ask)
-        return await (await self._open()).desk.start(ask, earlier=earlier)
+        opened = await self._open()
+        with opened.monitors.over_refusals():
+            return await opened.desk.start(ask, earlier=earlier)
 
     async def plan(self, ask: Ask) -> Plan:
         """Who would be asked, what fits, what it may cost; spends nothing."""

@@ -35,6 +35,7 @@ async def inspect(ultrai: UltrAI) -> Sequence[Check]:
             home=str(settings.home),
             ledger_problems=(await books.verify()).problems,
             open_attempts=len(await reconciliation.open_attempts()),
+            sinks=None if settings.alerts is None else len(settings.alerts.to),
         )
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ultrai import __version__
 from ultrai.assembly.tuned import LOCAL
-from ultrai.domain.errors import SettingsError
+from ultrai.domain.errors import BudgetRefusal, SettingsError
 from ultrai.domain.event import Event, EventType
 from ultrai.settings.model import OPENROUTER, Settings
 from ultrai.signals.threads import on_a_thread
@@ -47,6 +47,16 @@ class Monitors:
         heard = [] if self.metrics is None else [guarded(self.metrics.hear)]
         spoken = [] if self.spans is None else [guarded(self.spans)]
         return [*ears, *heard, *spoken]
+
+    @contextmanager
+    def over_refusals(self) -> Iterator[None]:
+        """Hear of a Run that a Budget refuses: it has no Events."""
+        try:
+            yield
+        except BudgetRefusal as error:
+            if self.alarm is not None and error.budget:
+                self.alarm.refused(error.budget, str(error))
+            raise
 
 
 def _wake_at_the_end(alarm: Alarm, event: Event) -> None:

@@ -19,6 +19,7 @@ class AlertKind(StrEnum):
 
     BUDGET = "budget"
     BUDGET_CLOSED = "budget_closed"
+    BUDGET_REFUSED = "budget_refused"
     SPEND_RATE = "spend_rate"
     UNKNOWN_COST = "unknown_cost"
     LEDGER_DRIFT = "ledger_drift"

@@ -40,9 +40,16 @@ class UsageError(UltraiError):
 
 
 class BudgetRefusal(UltraiError):
-    """The worst case does not fit the budget; nothing was spent."""
+    """The worst case does not fit; nothing was spent.
+
+    `budget` names the Budget that said no; "" where it was the Run's own cap.
+    """
 
     code = "refused_by_budget"
+
+    def __init__(self, message: str, *, hint: str = "", budget: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.budget = budget
 
 
 class CredentialsError(UltraiError):

@@ -64,7 +64,7 @@ def refusal(order: RunOrder, shortage: Shortage) -> BudgetRefusal:
         hint = f"it needs ${needed}: wait for the next {budget.period.value}, {hint}"
     if budget.closed:
         hint = f"look at `ultrai budget show {budget.name}`, then set it again to open it"
-    return BudgetRefusal(f"{message}; nothing was sent", hint=hint)
+    return BudgetRefusal(f"{message}; nothing was sent", hint=hint, budget=budget.name)
 
 
 def fit(order: RunOrder, left_nanos: int, *, floor: int | None) -> RunOrder | None:

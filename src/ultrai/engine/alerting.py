@@ -24,7 +24,7 @@ from ultrai.domain.errors import StoreError, UltraiError
 from ultrai.domain.stamp import stamp
 from ultrai.domain.upstream_key import UpstreamKey
 from ultrai.engine.ports import AlertBook, AlertSink, Clock
-from ultrai.policy.alerting import AlertRules, Readings, standings
+from ultrai.policy.alerting import AlertRules, Readings, refused, standings
 
 LOGGER = "ultrai.alerts"
 PATIENCE_S = 5.0
@@ -76,6 +76,12 @@ class Alarm:
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._refusals: list[Standing] = []
+
+    def refused(self, budget: str, message: str) -> None:
+        """A Budget has refused a Run. Returns at once."""
+        self._refusals.append(refused(budget, message, now=self._lookout.clock.now()))
+        self.wake()
 
     def wake(self) -> None:
         """Something has been spent: look soon. Returns at once."""
@@ -98,9 +104,11 @@ class Alarm:
 
     async def evaluate(self) -> Sequence[Alert]:
         """Look, mark and queue what has crossed, and deliver what is due. Raises StoreError."""
-        found = await self.look()
-        now = self._lookout.clock.now()
-        alerts = await self._book.raise_alerts(found, now, sinks=tuple(self._sinks))
+        found, refusals = await self.look(), list(self._refusals)
+        now, sinks = self._lookout.clock.now(), tuple(self._sinks)
+        found += {each.key: each for each in refusals}.values()
+        alerts = await self._book.raise_alerts(found, now, sinks=sinks)
+        del self._refusals[: len(refusals)]
         for alert in alerts:
             self._write(alert)
         await self.deliver()

@@ -93,6 +93,18 @@ def standings(rules: AlertRules, readings: Readings, *, now: datetime) -> list[S
     return found
 
 
+def refused(budget: str, message: str, *, now: datetime) -> Standing:
+    """A Budget has refused a Run: worth telling once a day."""
+    return Standing(
+        f"refused/{budget}",
+        AlertKind.BUDGET_REFUSED,
+        budget,
+        1,
+        f"a run was refused: {message}",
+        epoch=now.date().isoformat(),
+    )
+
+
 def crossings(
     found: Iterable[Standing], marks: Mapping[str, Mark], *, now: str, scope: str = ""
 ) -> tuple[list[Alert], list[Mark]]:

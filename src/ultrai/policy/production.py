@@ -23,7 +23,8 @@ LEAST_LEFT = Decimal("0.1")
 class Facts:
     """What is known. `account` None: the key could not be asked about, `account_problem` says why.
 
-    `is_home_private` None: this system does not say. `open_attempts` wait for their cost.
+    `is_home_private` None: this system does not say. `open_attempts` wait for their cost. `sinks`
+    are told of alerts; None: there are no alerts.
     """
 
     has_key: bool
@@ -35,6 +36,7 @@ class Facts:
     home: str
     ledger_problems: Sequence[str]
     open_attempts: int
+    sinks: int | None = None
 
 
 def examine(facts: Facts) -> tuple[Check, ...]:
@@ -48,6 +50,7 @@ def examine(facts: Facts) -> tuple[Check, ...]:
         _home(facts),
         _ledger(facts),
         _open_costs(facts),
+        _alerts(facts),
     )
 
 
@@ -131,3 +134,12 @@ def _open_costs(facts: Facts) -> Check:
         return Check("costs", "ok", "all are known, or said to be unknown")
     message = f"{facts.open_attempts} attempts wait for their cost"
     return Check("costs", "warning", message, "run `ultrai reconcile --watch`")
+
+
+def _alerts(facts: Facts) -> Check:
+    if facts.sinks:
+        return Check("alerts", "ok", f"{facts.sinks} are told; `ultrai alerts test` reaches them")
+    message = "nobody is told when money or keys run out"
+    if facts.sinks == 0:
+        message += ", but who reads the log"
+    return Check("alerts", "warning", message, "add [[alerts.to]] to ultrai.toml")

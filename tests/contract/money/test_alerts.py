@@ -128,6 +128,24 @@ def test_without_the_table_there_is_one_clear_line(tmp_path: Path, command: str)
     assert error == "error: no alerts are set — add a table [alerts] to ultrai.toml\n"
 
 
+def test_a_run_that_a_budget_refuses_is_told_once_a_day(tmp_path: Path) -> None:
+    got = tmp_path / "got.jsonl"
+
+    async def story(sim):
+        config = configured(tmp_path, f"command = ['sh', '-c', 'cat >> {got}']", limit="0.00001")
+        refused = [await ultrai(sim, tmp_path, *ask(*config)) for _ in range(2)]
+        capped = await ultrai(sim, tmp_path, *ask(*config), "--max-cost", "0.000001")
+        return refused, capped
+
+    refused, capped = with_simulator(World(), story)
+    assert [code for code, _, _ in refused] == [5, 5]
+    assert capped[0] == 5
+    assert "alert: a run was refused: this run may cost" in refused[0][2]
+    assert "alert" not in refused[1][2] + capped[2]
+    told = json.loads(got.read_text())
+    assert (told["kind"], told["subject"]) == ("budget_refused", "small")
+
+
 def test_reconciling_looks_too(tmp_path: Path) -> None:
     """The budget is passed while nobody watches; the next reconcile tells."""
 

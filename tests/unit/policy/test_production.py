@@ -22,6 +22,7 @@ WELL = Facts(
     home="/somewhere",
     ledger_problems=[],
     open_attempts=0,
+    sinks=1,
 )
 
 
@@ -56,6 +57,8 @@ def test_all_is_well_where_nothing_is_wrong() -> None:
         ({"budgets": [replace(DAILY, hard=False)]}, "budgets", "warning", "has no end"),
         ({"budgets": [replace(DAILY, period=Period.RUN)]}, "budgets", "warning", "has no end"),
         ({"budgets": [replace(DAILY, closed=True)]}, "budgets", "error", "daily is closed"),
+        ({"sinks": None}, "alerts", "warning", "nobody is told"),
+        ({"sinks": 0}, "alerts", "warning", "reads the log"),
         ({"concurrency": 101}, "requests at once", "warning", "101"),
         ({"is_home_private": False}, "home", "warning", "/somewhere"),
         ({"ledger_problems": ["an entry is gone", "x"]}, "ledger", "error", "and 1 problems more"),
