@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrai.domain.errors import UltraiError
+from ultrai.domain.errors import KeyRefused, UltraiError
 from ultrai.policy.production import Facts, examine
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ _OTHERS = 0o077
 async def inspect(ultrai: UltrAI) -> Sequence[Check]:
     """Every check of `ultrai doctor --production`. Raises StoreError."""
     settings = ultrai.settings
-    account, problem = await _account(ultrai)
+    account, problem, key_problem = await _account(ultrai)
     books = await ultrai.books()
     reconciliation = await ultrai.reconciliation()
     return examine(
         Facts(
-            has_key=settings.key is not None,
+            has_key=settings.names_a_key,
             account=account,
             account_problem=problem,
             budgets=[state.budget for state in await books.budgets()],
@@ -36,17 +36,22 @@ async def inspect(ultrai: UltrAI) -> Sequence[Check]:
             ledger_problems=(await books.verify()).problems,
             open_attempts=len(await reconciliation.open_attempts()),
             sinks=None if settings.alerts is None else len(settings.alerts.to),
+            key_problem=key_problem,
         )
     )
 
 
-async def _account(ultrai: UltrAI) -> tuple[Account | None, str | None]:
-    if ultrai.settings.key is None:
-        return None, None
+async def _account(ultrai: UltrAI) -> tuple[Account | None, str | None, str | None]:
+    """The account, why it is not known, and why the key is of no use."""
+    settings = ultrai.settings
+    if not settings.names_a_key or settings.key_problem is not None:
+        return None, None, settings.key_problem
     try:
-        return await ultrai.account(), None
+        return await ultrai.account(), None, None
+    except KeyRefused as error:
+        return None, None, str(error)
     except UltraiError as error:
-        return None, str(error)
+        return None, str(error), None
 
 
 def _is_private(home: Path) -> bool | None:

@@ -23,6 +23,8 @@ LEAST_LEFT = Decimal("0.1")
 class Facts:
     """What is known. `account` None: the key could not be asked about, `account_problem` says why.
 
+    `key_problem`: a key is named and is of no use, because it cannot be read or is refused.
+
     `is_home_private` None: this system does not say. `open_attempts` wait for their cost. `sinks`
     are told of alerts; None: there are no alerts.
     """
@@ -37,6 +39,7 @@ class Facts:
     ledger_problems: Sequence[str]
     open_attempts: int
     sinks: int | None = None
+    key_problem: str | None = None
 
 
 def examine(facts: Facts) -> tuple[Check, ...]:
@@ -55,6 +58,9 @@ def examine(facts: Facts) -> tuple[Check, ...]:
 
 
 def _key(facts: Facts) -> Check:
+    if facts.key_problem is not None:
+        advice = "mend the reference, or `ultrai keys create NAME`"
+        return Check("key", "error", f"it is of no use: {facts.key_problem}", advice)
     if facts.has_key:
         return Check("key", "ok", "a key is set")
     return Check(
@@ -65,7 +71,7 @@ def _key(facts: Facts) -> Check:
 def _account(facts: Facts) -> Iterator[Check]:
     name = "key's ceiling"
     account = facts.account
-    if not facts.has_key:
+    if not facts.has_key or facts.key_problem is not None:
         return
     if account is None:
         problem = facts.account_problem or "the upstream does not say"

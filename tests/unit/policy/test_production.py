@@ -39,6 +39,7 @@ def test_all_is_well_where_nothing_is_wrong() -> None:
     ("changes", "name", "severity", "words"),
     [
         ({"has_key": False}, "key", "error", "no key is set"),
+        ({"key_problem": "X is not set", "account": None}, "key", "error", "X is not set"),
         ({"account": None, "account_problem": "HTTP 500"}, "key's ceiling", "warning", "HTTP 500"),
         ({"account": Account()}, "key's ceiling", "warning", "may spend all credits"),
         (
