@@ -19,7 +19,7 @@ from ultrai.assembly.opening import Opened, Pieces, StoreRoom
 from ultrai.assembly.tuned import house_of
 from ultrai.domain.ask import Ask
 from ultrai.domain.cocktail import CocktailBook
-from ultrai.domain.errors import SettingsError, UsageError
+from ultrai.domain.errors import SettingsError, StoreError, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.plan import Plan
 from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message
@@ -238,8 +238,13 @@ class UltrAI:
         return Reconciliation(await self.books(), opened.reconciler, opened.monitors.alarm)
 
     async def alarm(self) -> Alarm:
-        """What watches money and keys. Raises SettingsError where the settings ask for none."""
+        """What watches money and keys.
+
+        Raises SettingsError where the settings ask for none, StoreError where nothing can be kept.
+        """
         alarm = (await self._open()).monitors.alarm
+        if alarm is None and self.settings.alerts is not None:
+            raise StoreError("alerts need a database that can be written")
         if alarm is None:
             raise SettingsError("no alerts are set", hint="add a table [alerts] to ultrai.toml")
         return alarm

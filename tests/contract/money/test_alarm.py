@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
+import ultrai
 from ultrai.domain.alert import Alert, AlertKind, Standing
 from ultrai.domain.attempt import Account
 from ultrai.domain.budget import Budget, Payer, Period, Scope
-from ultrai.domain.errors import UpstreamUnavailable
+from ultrai.domain.errors import StoreError, UpstreamUnavailable
 from ultrai.domain.ledger import Place, Reserve, Settle, SlotHold, Start
 from ultrai.domain.outcome import Cost, CostState
 from ultrai.domain.stamp import stamp
 from ultrai.engine import alerting
 from ultrai.engine.alerting import Alarm, Lookout
 from ultrai.policy.alerting import MOST_TRIES, AlertRules
+from ultrai.settings.alert_sinks import AlertSettings
 from ultrai.store import alert_book
 from ultrai.store.alert_book import SqlAlertBook
 from ultrai.store.budget_book import BudgetBook
@@ -312,3 +314,17 @@ def test_a_test_reaches_everybody_and_is_not_queued(
         told = asyncio.run(story())
     assert told == [("log", None), ("well", None), ("ill", "no route")]
     assert "alert: this is a test" in caplog.text
+
+
+def test_a_store_that_can_only_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database, "is_writable", property(lambda _: False))
+
+    async def story() -> None:
+        settings = ultrai.Settings(home=tmp_path, alerts=AlertSettings())
+        async with ultrai.open(settings) as u:
+            await u.alarm()
+
+    with pytest.raises(StoreError, match="can be written"):
+        asyncio.run(story())
