@@ -16,14 +16,13 @@ from typing import Any, Final
 from ultrai.domain.errors import CredentialsError
 from ultrai.settings.hush import hushed
 from ultrai.settings.places import World
-from ultrai.settings.store_forms import FORMS, PATIENCE_S, Form, field_of
+from ultrai.settings.store_forms import FORMS, PATIENCE_S, Form, field_of, in_words
 
 _ARN: Final = "arn:"
 _ARN_REGION: Final = 3
 # Azure's library warns at length of each identity that it tries. A program that has set up logging
 # hears it; without, it must not end up on standard error.
 _UNHEARD: Final = logging.NullHandler()
-_FORBIDDEN: Final = 403
 _AZURE_PUBLIC: Final = "vault.azure.net"
 # The variable that Google's own command line takes for a private endpoint.
 _GCP_ENDPOINT: Final = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"
@@ -117,7 +116,7 @@ def _aws(form: Form, service: str, *, region: str | None) -> Any:
     try:
         return boto3.Session().client(service, region_name=region, config=config)
     except Exception as error:  # noqa: BLE001 - no region, a broken profile, an odd endpoint
-        raise _not_given(f"{form.scheme}: cannot be asked", error, of="AWS") from None
+        raise _not_given("AWS cannot be asked", error, of="AWS") from None
 
 
 def _text(data: object, *, of: str, form: Form) -> str:
@@ -128,15 +127,6 @@ def _text(data: object, *, of: str, form: Form) -> str:
     return field_of(text, None, of=of, form=form)
 
 
-_WORDS: Final = {
-    "AccessDenied": "permission denied",
-    "AccessDeniedException": "permission denied",
-    "Forbidden": "permission denied",
-    "PermissionDenied": "permission denied",
-    "NotFound": "there is no such secret",
-    "ResourceNotFoundError": "there is no such secret",
-    "ResourceNotFoundException": "there is no such secret",
-}
 _HINTS: Final = {
     "AWS": "check AWS_REGION, the credentials (aws sts get-caller-identity) and their policy",
     "Azure": "check the name of the vault, the credentials (az login) and their role",
@@ -146,11 +136,4 @@ _HINTS: Final = {
 
 
 def _not_given(what: str, error: Exception, *, of: str) -> CredentialsError:
-    """The kind of error and no more: its text may hold a token, or a part of the secret."""
-    name = type(error).__name__
-    response = getattr(error, "response", None)
-    if isinstance(response, dict):  # AWS: the service's own name for it
-        name = str(response.get("Error", {}).get("Code") or name)
-    if getattr(error, "status_code", None) == _FORBIDDEN:  # Azure: it has no class of its own
-        name = "Forbidden"
-    return CredentialsError(f"{what}: {_WORDS.get(name, name)}", hint=_HINTS[of])
+    return CredentialsError(f"{what}: {in_words(error)}", hint=_HINTS[of])

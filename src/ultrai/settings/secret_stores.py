@@ -6,15 +6,18 @@ reference needs it. What a store says is never echoed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from ultrai.domain.errors import CredentialsError
 from ultrai.settings.hush import hushed
 from ultrai.settings.places import World
-from ultrai.settings.store_forms import FORMS, PATIENCE_S
+from ultrai.settings.store_forms import FORMS, PATIENCE_S, in_words
+
+_USER: Final = re.compile(r"//[^/@]*@")
 
 
 def from_keyring(rest: str, *, world: World, folder: Path) -> str:
@@ -61,8 +64,8 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
         raise
     except Exception as error:  # noqa: BLE001 - of hvac, of requests, of a body that is no JSON
         raise CredentialsError(
-            f"the Vault at {address} did not give {match['mount']}/{match['path']}: "
-            f"{_in_words(error)}",
+            f"the Vault at {_USER.sub('//', address)} did not give "
+            f"{match['mount']}/{match['path']}: {in_words(error)}",
             hint="check VAULT_ADDR, the token and its policy",
         ) from None
     if not isinstance(value, str) or not value:
@@ -90,10 +93,3 @@ def _opened(hvac: ModuleType, address: str, *, environ: Mapping[str, str]) -> An
         )
     client.auth.approle.login(role_id=role, secret_id=secret or None)
     return client
-
-
-def _in_words(error: Exception) -> str:
-    """The kind of error: its text may hold an address with a token."""
-    kinds = {"Forbidden": "permission denied", "InvalidPath": "there is no such secret"}
-    name = type(error).__name__
-    return kinds.get(name, name)

@@ -14,6 +14,8 @@ from ultrai.domain.errors import CredentialsError
 PATIENCE_S: Final = 10
 """How long a store may take to connect, and to answer, in seconds."""
 
+_FORBIDDEN: Final = 403
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -106,6 +108,44 @@ FORMS: Final[Mapping[str, Form]] = MappingProxyType(
     }
 )
 """By scheme: checked when settings load, before any store is asked."""
+
+
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        name: words
+        for words, names in {
+            "permission denied": "Forbidden AccessDenied AccessDeniedException PermissionDenied",
+            "there is no such secret": "InvalidPath NotFound ResourceNotFoundError "
+            "ResourceNotFoundException",
+            "it refuses the request": "InvalidRequest BadRequest ValidationException "
+            "InvalidCiphertextException",
+            "it refuses the credentials": "Unauthorized Unauthenticated ClientAuthenticationError "
+            "UnrecognizedClientException ExpiredTokenException InvalidSignatureException "
+            "RefreshError",
+            "there are no credentials": "NoCredentialsError PartialCredentialsError "
+            "CredentialUnavailableError DefaultCredentialsError",
+            "no region is named": "NoRegionError",
+            "it cannot be reached": "ConnectionError EndpointConnectionError ServiceRequestError "
+            "ConnectTimeoutError ConnectTimeout ProxyError",
+            "it does not answer": "ReadTimeout ReadTimeoutError ServiceResponseError "
+            "DeadlineExceeded ServiceResponseTimeoutError",
+            "its certificate is not trusted": "SSLError",
+            "it is sealed or busy": "VaultDown ServiceUnavailable InternalServerError",
+        }.items()
+        for name in names.split()
+    }
+)
+
+
+def in_words(error: Exception) -> str:
+    """The kind of error and no more: its text may hold a token, or a part of the secret."""
+    name = type(error).__name__
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # AWS: the service's own name for it
+        name = str(response.get("Error", {}).get("Code") or name)
+    if getattr(error, "status_code", None) == _FORBIDDEN:  # Azure: it has no class of its own
+        name = "Forbidden"
+    return _WORDS.get(name, name)
 
 
 def field_of(text: object, field: str | None, *, of: str, form: Form) -> str:

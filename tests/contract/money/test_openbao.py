@@ -46,7 +46,7 @@ def test_a_token_and_an_approle_open_it_and_a_stranger_does_not(tmp_path, bao):
     stranger = loaded(tmp_path, REFERENCE, **at, VAULT_TOKEN="stranger")
     assert "did not give secret/ultrai: permission denied" in problem_of(stranger)
     wrong = loaded(tmp_path, REFERENCE, **at, **{**role, "VAULT_SECRET_ID": "wrong"})
-    assert "did not give secret/ultrai: InvalidRequest" in problem_of(wrong)
+    assert "did not give secret/ultrai: it refuses the request" in problem_of(wrong)
     elsewhere = loaded(tmp_path, "vault:secret/other#openrouter", **at, **role)
     assert "permission denied" in problem_of(elsewhere)
 

@@ -94,9 +94,10 @@ def test_what_a_vault_does_not_give_is_one_line(tmp_path, vault, reference, envi
 
 
 def test_a_vault_that_is_away_stops_only_what_needs_the_key(tmp_path):
-    environ = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": "good"}
-    settings = loaded(tmp_path, "vault:secret/a#b", **environ)
-    assert "did not give secret/a" in problem_of(settings)
+    environ = {"VAULT_ADDR": "http://me:mine@127.0.0.1:1", "VAULT_TOKEN": "good"}
+    problem = problem_of(loaded(tmp_path, "vault:secret/a#b", **environ))
+    assert "the Vault at http://127.0.0.1:1 did not give secret/a: it cannot be reached" in problem
+    assert "mine" not in problem
     assert "VAULT_ADDR is not set" in problem_of(loaded(tmp_path, "vault:secret/a#b"))
 
 
