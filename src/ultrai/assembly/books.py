@@ -10,12 +10,14 @@ from ultrai.domain.stamp import stamp
 
 if TYPE_CHECKING:
     from ultrai.domain.budget import Budget, BudgetState
+    from ultrai.domain.drift import DailySpending
     from ultrai.domain.ledger import OpenAttempt
     from ultrai.domain.metering import Meters
     from ultrai.domain.spending import Audit, ChainHead, Spending
     from ultrai.engine.alerting import Alarm
     from ultrai.engine.ports import Clock
     from ultrai.engine.reconciling import Reconciled, Reconciler
+    from ultrai.policy.drifting import Kept
     from ultrai.store.database import Database
     from ultrai.store.spending import Wanted
 
@@ -33,6 +35,23 @@ class Books:
 
         await self.wind_up()
         return await self.database.read(lambda: read_spending(self.database, by, wanted=wanted))
+
+    async def daily(self, wanted: Wanted) -> Sequence[DailySpending]:
+        """What was spent, by day and model, the oldest first."""
+        from ultrai.store.daily import read_daily
+
+        await self.wind_up()
+        return await self.database.read(lambda: read_daily(self.database, wanted))
+
+    async def kept(self, key: str | None, upstream: str) -> Kept:
+        """All that the ledger has of a key with an upstream."""
+        from ultrai.store.daily import read_kept
+
+        await self.wind_up()
+        now = self.clock.now()
+        return await self.database.read(
+            lambda: read_kept(self.database, now, key=key, upstream=upstream)
+        )
 
     async def budgets(self) -> Sequence[BudgetState]:
         """Each Budget with what it has spent and holds now."""

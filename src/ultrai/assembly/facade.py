@@ -30,6 +30,7 @@ from ultrai.settings.model import Settings
 if TYPE_CHECKING:
     from ultrai.domain.attempt import Account
     from ultrai.domain.catalog import Catalog, Endpoint
+    from ultrai.domain.drift import Drift
     from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow
     from ultrai.engine.alerting import Alarm
     from ultrai.engine.desk import RunHandle
@@ -236,6 +237,16 @@ class UltrAI:
         """What Attempts really cost whose figure did not arrive with the answer."""
         opened = await self._open()
         return Reconciliation(await self.books(), opened.reconciler, opened.monitors.alarm)
+
+    async def drift(self, *, days: int = 30) -> Drift:
+        """What the upstream has counted for the key in use against what the ledger has.
+
+        `days`: so many completed days (UTC), at most 30. Raises CredentialsError without a key,
+        UpstreamUnavailable.
+        """
+        from ultrai.assembly.drift import compare
+
+        return await compare(self, days=days)
 
     async def alarm(self) -> Alarm:
         """What watches money and keys.

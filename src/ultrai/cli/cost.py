@@ -13,6 +13,7 @@ from ultrai.domain.errors import UsageError
 from ultrai.domain.spending import DIMENSIONS
 
 if TYPE_CHECKING:
+    from ultrai.domain.drift import Drift
     from ultrai.domain.spending import Audit, ChainHead, Spending
     from ultrai.store.spending import Wanted
 
@@ -84,6 +85,50 @@ def command(context: click.Context, /, **flags: Unpack[_CostFlags]) -> int:
     return 0
 
 
+@command.command("drift", cls=UltraiCommand)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 30),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="So many completed days.",
+)
+@click.option(
+    "--within",
+    metavar="USD",
+    default="0",
+    help="Let differences of up to so much pass.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def drift(wishes: Wishes, *, days: int, within: str, as_json: bool) -> int:
+    """Compare the ledger with what the upstream has counted for the key in use.
+
+    By today, week, month and ever; with a management key (OPENROUTER_MANAGEMENT_KEY) also by
+    completed day and model. All days are UTC. Exit 4 for a difference that nothing explains.
+    """
+    from ultrai.cli.exits import NO_ANSWER
+    from ultrai.cli.output import write_json, write_lines
+    from ultrai.cli.render.drift import drift_lines
+    from ultrai.cli.running import run_async
+    from ultrai.cli.terminal import standard_output
+    from ultrai.domain.money import parse_usd
+
+    try:
+        pass_nanos = parse_usd(within)
+    except ValueError as error:
+        raise UsageError(f"--within: {error}", hint="for example: 0.01") from None
+    found = run_async(_drift(wishes, days))
+    wrong = [row for row in found.unexplained if abs(row.unexplained_nanos) > pass_nanos]
+    if as_json:
+        write_json({**found.to_dict(), "passes": not wrong})
+    else:
+        output = standard_output()
+        write_lines(output, drift_lines(found, wrong, width=output.table_width))
+    return NO_ANSWER if wrong else 0
+
+
 @command.command("verify", cls=UltraiCommand)
 @click.option(
     "--head",
@@ -137,6 +182,13 @@ async def _spending(wishes: Wishes, by: str, *, wanted: Wanted) -> Sequence[Spen
             report = await session.report(await run_id_of(session, wanted.run))
             wanted = replace(wanted, run=report.id)
         return await (await session.books()).spending(by, wanted)
+
+
+async def _drift(wishes: Wishes, days: int) -> Drift:
+    from ultrai.cli.session import open_session
+
+    async with open_session(wishes) as session:
+        return await session.drift(days=days)
 
 
 async def _audit(wishes: Wishes, heads: Sequence[ChainHead]) -> Audit:

@@ -57,7 +57,8 @@ class Account:
     """What `GET /key` says of the key in use. Amounts are nanodollars; None: no limit, or not said.
 
     `free_used` and `free_limit` count requests to `:free` models in the current UTC day, in which
-    `usage_day_nanos` was spent. `expires_at` is a stamp as the upstream wrote it.
+    `usage_day_nanos` was spent; weeks begin on Monday, months are the calendar's. `expires_at` is a
+    stamp as the upstream wrote it.
     """
 
     label: str | None = None
@@ -69,3 +70,5 @@ class Account:
     is_free_tier: bool | None = None
     usage_day_nanos: int | None = None
     expires_at: str | None = None
+    usage_week_nanos: int | None = None
+    usage_month_nanos: int | None = None

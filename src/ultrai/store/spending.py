@@ -32,6 +32,7 @@ class Wanted:
     until: str | None = None
     run: str | None = None
     model: str | None = None
+    upstream: str | None = None
     key: str | None = None
     environment: str | None = None
     user: str | None = None
@@ -52,13 +53,13 @@ def read_spending(database: Database, by: str, *, wanted: Wanted) -> list[Spendi
     column = ENTRIES.c[_COLUMNS[dimension]]
     by_tags = dimension == "tag" or wanted.tag is not None
     groups = [column, ENTRIES.c.tags] if by_tags else [column]
-    query = select(*groups, *_sums()).where(*_conditions(wanted)).group_by(*groups)
+    query = select(*groups, *_sums()).where(*conditions_of(wanted)).group_by(*groups)
     with database.engine.connect() as connection:
         rows = connection.execute(query).all()
     collected: dict[str | None, list[int]] = {}
     for row in rows:
-        tags = _tags(row[1]) if by_tags else {}
-        if wanted.tag is not None and not _has(tags, wanted.tag):
+        tags = tags_from(row[1]) if by_tags else {}
+        if wanted.tag is not None and not has_tag(tags, wanted.tag):
             continue
         figures = [int(figure or 0) for figure in row[len(groups) :]]
         for group in _groups(row[0], tags, dimension=dimension, tag_name=tag_name):
@@ -90,7 +91,8 @@ def _sums() -> list[ColumnElement[Any]]:
     ]
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def conditions_of(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """As SQL; but for tags, which databases cannot look into alike."""
     conditions: list[ColumnElement[bool]] = [
         ENTRIES.c.kind.in_([EntryKind.SETTLEMENT.value, EntryKind.CORRECTION.value])
     ]
@@ -100,7 +102,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(ENTRIES.c.day <= wanted.until)
     if wanted.run is not None:
         conditions.append(ENTRIES.c.run_id == wanted.run)
-    for name in ("model", "key", "environment", "user", "feature"):
+    for name in ("model", "upstream", "key", "environment", "user", "feature"):
         value: str | None = getattr(wanted, name)
         if value is not None:
             conditions.append(ENTRIES.c[name] == value)
@@ -117,11 +119,13 @@ def _groups(
     return [f"{name}={text}" for name, text in tags.items()] or [None]
 
 
-def _tags(text: str | None) -> dict[str, str]:
+def tags_from(text: str | None) -> dict[str, str]:
+    """Tags as an entry has them."""
     return msgspec.json.decode(text, type=dict[str, str]) if text else {}
 
 
-def _has(tags: dict[str, str], wanted: str) -> bool:
+def has_tag(tags: dict[str, str], wanted: str) -> bool:
+    """Whether a tag of that name, or `NAME=TEXT`, is among them."""
     name, equals, text = wanted.partition("=")
     return name in tags and (not equals or tags[name] == text)
 

@@ -35,6 +35,8 @@ async def read_account(config: UpstreamConfig, lookup: Lookup) -> Account | None
         is_free_tier=is_free_tier if isinstance(is_free_tier, bool) else None,
         usage_day_nanos=nanos_of(data.get("usage_daily")),
         expires_at=text(data.get("expires_at")),
+        usage_week_nanos=nanos_of(data.get("usage_weekly")),
+        usage_month_nanos=nanos_of(data.get("usage_monthly")),
     )
 
 

@@ -1,4 +1,4 @@
-"""OpenRouter's management of keys: `GET`, `POST /keys`; `GET`, `PATCH`, `DELETE /keys/{hash}`.
+"""OpenRouter's management of keys: `/keys`, `/keys/{hash}`, and `/activity`, their bill by days.
 
 https://openrouter.ai/docs/guides/overview/auth/management-api-keys
 """
@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from ultrai.domain.drift import Activity
 from ultrai.domain.secret import Secret
 from ultrai.domain.upstream_key import NewKey, UpstreamKey
 from ultrai.upstream.accounts import nanos_of
-from ultrai.upstream.lenient import items, mapping, text
+from ultrai.upstream.lenient import integer, items, mapping, text
 from ultrai.upstream.lookup import Lookup
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 50
+_DAY: Final = len("2026-11-26")  # what follows is a time of day, always midnight
 
 
 class KeyManagement:
@@ -54,6 +56,21 @@ class KeyManagement:
     async def delete(self, key_hash: str) -> None:
         """Take a key away for good."""
         await self._lookup.send("DELETE", f"/keys/{quote(key_hash, safe='')}")
+
+    async def activity(self, key_hash: str) -> Sequence[Activity]:
+        """What a key has spent, by model, on each of the last 30 completed days (UTC)."""
+        path = f"/activity?api_key_hash={quote(key_hash, safe='')}"
+        rows = items(mapping(await self._lookup.get(path)).get("data"))
+        return [found for row in rows if (found := _activity(mapping(row))) is not None]
+
+
+def _activity(row: Mapping[str, object]) -> Activity | None:
+    """A row; None for one that names no day or no amount."""
+    day, usage = text(row.get("date")), nanos_of(row.get("usage"))
+    if day is None or usage is None:
+        return None
+    model = text(row.get("model")) or text(row.get("model_permaslug")) or ""
+    return Activity(day[:_DAY], model, usage, integer(row.get("requests")) or 0)
 
 
 def _key(row: Mapping[str, object]) -> UpstreamKey:
