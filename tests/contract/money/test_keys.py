@@ -67,6 +67,29 @@ def test_a_rotation_hands_the_new_key_over_and_disables_the_old(tmp_path: Path) 
     assert named[1].limit == named[0].limit
 
 
+def test_the_management_key_may_be_kept_elsewhere_and_stops_only_what_needs_it(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "manager"
+
+    async def story(sim):
+        reference = {"OPENROUTER_MANAGEMENT_KEY": "keyring:openrouter/manager"}
+        ring = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", **reference}
+        asked = await ultrai(sim, tmp_path, "ask", "-m", "openai/gpt-4o-mini", "hello", **ring)
+        away = await ultrai(sim, tmp_path, "keys", "list", **ring)
+        place.write_text(sim.world.management_key)
+        place.chmod(0o600)
+        kept = {"OPENROUTER_MANAGEMENT_KEY": f"file:{place}"}
+        return asked, away, await ultrai(sim, tmp_path, "keys", "list", "--json", **kept)
+
+    asked, away, listed = with_simulator(World(), story)
+    assert asked[0] == 0, "nobody opens the keyring for a question"
+    assert away[0] == 6
+    assert "OPENROUTER_MANAGEMENT_KEY: the keyring cannot be read: NoKeyringError" in away[2]
+    assert away[2].count("\n") == 1
+    assert json.loads(listed[1])["keys"]
+
+
 def test_what_the_key_in_use_may_do(tmp_path: Path) -> None:
     async def story(sim):
         return await ultrai(sim, tmp_path, "keys", "check", "--json")
