@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ultrai.domain.stamp import stamp
 
 if TYPE_CHECKING:
     from ultrai.domain.budget import Budget, BudgetState
+    from ultrai.domain.chart import Burn
     from ultrai.domain.drift import DailySpending
     from ultrai.domain.ledger import OpenAttempt
     from ultrai.domain.metering import Meters
@@ -42,6 +44,20 @@ class Books:
 
         await self.wind_up()
         return await self.database.read(lambda: read_daily(self.database, wanted))
+
+    async def burns(self) -> Sequence[Burn]:
+        """How each Budget with a period is used up, those first of which least is left."""
+        from ultrai.domain.budget import Period
+        from ultrai.policy.charting import burn_of, share_left
+        from ultrai.store.daily import read_burn
+
+        now = self.clock.now()
+        burns = []
+        for state in await self.budgets():
+            if state.budget.period is not Period.RUN:
+                spent = await self.database.read(partial(read_burn, self.database, state))
+                burns.append(burn_of(state, spent, now=now))
+        return sorted(burns, key=share_left)
 
     async def kept(self, key: str | None, upstream: str) -> Kept:
         """All that the ledger has of a key with an upstream."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
@@ -13,7 +15,8 @@ from ultrai.domain.errors import UsageError
 from ultrai.domain.spending import DIMENSIONS
 
 if TYPE_CHECKING:
-    from ultrai.domain.drift import Drift
+    from ultrai.domain.chart import Burn
+    from ultrai.domain.drift import DailySpending, Drift
     from ultrai.domain.spending import Audit, ChainHead, Spending
     from ultrai.store.spending import Wanted
 
@@ -35,6 +38,7 @@ class _CostFlags(TypedDict):
     environment: str | None
     as_json: bool
     as_csv: bool
+    plot: Path | None
 
 
 @click.group("cost", cls=GroupThatActs, invoke_without_command=True)
@@ -55,6 +59,12 @@ class _CostFlags(TypedDict):
 @click.option("--environment", metavar="NAME", help="Only this profile.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw it, as FILE.svg or FILE.png: by day and model, per answer, and the budgets.",
+)
 @click.pass_context
 def command(context: click.Context, /, **flags: Unpack[_CostFlags]) -> int:
     """Show what was spent, to the nanodollar; what is not known is said, and is never 0."""
@@ -80,8 +90,14 @@ def command(context: click.Context, /, **flags: Unpack[_CostFlags]) -> int:
         tag=flags["tag"],
     )
     wishes: Wishes = context.obj
-    rows = run_async(_spending(wishes, flags["by"], wanted=wanted))
-    _write(rows, by=flags["by"], as_json=flags["as_json"], as_csv=flags["as_csv"])
+    if flags["plot"] is not None:
+        from ultrai.cli.render.plot import check_plot
+
+        check_plot(flags["plot"])
+    spent = run_async(_spending(wishes, flags["by"], wanted=wanted, burns=bool(flags["plot"])))
+    _write(spent, by=flags["by"], as_json=flags["as_json"], as_csv=flags["as_csv"])
+    if flags["plot"] is not None:
+        _draw(spent, flags["plot"])
     return 0
 
 
@@ -171,17 +187,29 @@ def _head(text: str) -> ChainHead:
     return ChainHead(match.group(1), int(match.group(2)), match.group(3))
 
 
-async def _spending(wishes: Wishes, by: str, *, wanted: Wanted) -> Sequence[Spending]:
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """What was asked for, by its dimension and by day, and the Budgets where they are drawn."""
+
+    rows: Sequence[Spending]
+    daily: Sequence[DailySpending]
+    burns: Sequence[Burn] = ()
+
+
+async def _spending(wishes: Wishes, by: str, *, wanted: Wanted, burns: bool) -> _Spent:
     from ultrai.cli.past import run_id_of
     from ultrai.cli.session import open_session
 
     async with open_session(wishes) as session:
         if wanted.run is not None:
-            from dataclasses import replace
-
             report = await session.report(await run_id_of(session, wanted.run))
             wanted = replace(wanted, run=report.id)
-        return await (await session.books()).spending(by, wanted)
+        books = await session.books()
+        return _Spent(
+            await books.spending(by, wanted),
+            await books.daily(wanted),
+            await books.burns() if burns else (),
+        )
 
 
 async def _drift(wishes: Wishes, days: int) -> Drift:
@@ -198,19 +226,33 @@ async def _audit(wishes: Wishes, heads: Sequence[ChainHead]) -> Audit:
         return await (await session.books()).verify(heads)
 
 
-def _write(rows: Sequence[Spending], *, by: str, as_json: bool, as_csv: bool) -> None:
+def _draw(spent: _Spent, path: Path) -> None:
+    from ultrai.cli.output import write_text
+    from ultrai.cli.render.plot import draw
+    from ultrai.cli.terminal import standard_error
+    from ultrai.policy.charting import chart_of
+
+    if spent.daily:
+        draw(chart_of(spent.daily), spent.burns, path=path)
+    words = f"written: {path}" if spent.daily else f"there is nothing to draw in {path}"
+    write_text(standard_error(), words)
+
+
+def _write(spent: _Spent, *, by: str, as_json: bool, as_csv: bool) -> None:
     from ultrai.cli.output import write_json, write_lines, write_text
-    from ultrai.cli.render.spending import spending_csv, spending_table
+    from ultrai.cli.render.spending import days_line, spending_csv, spending_table
     from ultrai.cli.terminal import standard_error, standard_output
     from ultrai.domain.spending import total
 
-    output = standard_output()
+    output, rows = standard_output(), spent.rows
     if as_json:
         groups = [row.to_dict() for row in rows]
         write_json({"by": by, "groups": groups, "total": total(list(rows)).to_dict()})
     elif as_csv:
         output.write(spending_csv(rows, by=by))
     elif rows:
-        write_lines(output, spending_table(rows, by=by, width=output.table_width))
+        width = output.table_width
+        days = days_line(spent.daily, width=width) if by != "day" else []
+        write_lines(output, [*spending_table(rows, by=by, width=width), *days])
     else:
         write_text(standard_error(), "nothing was spent; 'ultrai ask' asks")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import case, func, select
 
+from ultrai.domain.budget import Period
 from ultrai.domain.drift import DailySpending
 from ultrai.domain.ledger import EntryKind
 from ultrai.domain.outcome import CostState
@@ -18,8 +19,17 @@ from ultrai.store.spending import Wanted, conditions_of, has_tag, tags_from
 from ultrai.store.spending_pace import LAG
 
 if TYPE_CHECKING:
+    from ultrai.domain.budget import BudgetState
     from ultrai.store.database import Database
 
+# So much of a stamp tells what was spent when: minutes, hours or days.
+_PARTS = {
+    Period.HOUR: len("2026-11-26T10:30"),
+    Period.DAY: len("2026-11-26T10:30"),
+    Period.WEEK: len("2026-11-26T10"),
+    Period.MONTH: len("2026-11-26T10"),
+    Period.TOTAL: len("2026-11-26"),
+}
 _KNOWN = ENTRIES.c.posted_delta - ENTRIES.c.unsure_delta
 
 
@@ -70,6 +80,29 @@ def read_kept(database: Database, now: datetime, *, key: str | None, upstream: s
         bound or 0 for payer, bound in under_way if key is None or payer_from(payer).key == key
     )
     return Kept(read_daily(database, wanted), recent_nanos, in_flight)
+
+
+def read_burn(database: Database, state: BudgetState) -> list[tuple[str, int]]:
+    """What counts in a Budget's current period: beginnings of stamps, and nanodollars posted.
+
+    The figures add up to what the Budget has posted. Raises SQLAlchemyError.
+    """
+    budget = state.budget
+    part = func.substr(ENTRIES.c.began_at, 1, _PARTS[budget.period])
+    wanted = Wanted(**{budget.scope.value: budget.subject}) if budget.subject else Wanted()
+    groups = [part, *([] if wanted.tag is None else [ENTRIES.c.tags])]
+    query = (
+        select(func.sum(ENTRIES.c.posted_delta), *groups)
+        .where(*conditions_of(wanted), ENTRIES.c.began_at >= state.since)
+        .group_by(*groups)
+    )
+    with database.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    sums: dict[str, int] = {}
+    for nanos, text, *tags in rows:
+        if wanted.tag is None or has_tag(tags_from(tags[0]), wanted.tag):
+            sums[text] = sums.get(text, 0) + int(nanos or 0)
+    return sorted(sums.items())
 
 
 def _is_meant(row: tuple[object, ...], wanted: Wanted) -> bool:

@@ -10,9 +10,14 @@ from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import money
 from ultrai.cli.render.safety import one_line
 from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
+from ultrai.domain.drift import DailySpending
 from ultrai.domain.spending import Audit, Spending, total
+from ultrai.policy.charting import chart_of, sparkline
 
 _BAR = 12
+_SEVERAL = 2
+_MOST_DAYS = 60
+_AROUND_DAYS = len("by day    2026-11-01 … 2026-11-26, up to $0.00000123 a day ")
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -40,6 +45,19 @@ def spending_table(rows: Sequence[Spending], *, by: str, width: int | None) -> l
         )
         lines += [(), *paragraph(note, Style.ODD, width=width)]
     return lines
+
+
+def days_line(daily: Sequence[DailySpending], *, width: int | None) -> list[Line]:
+    """A small bar for each day up to the last, where there are several; no lines for one."""
+    if len({row.day for row in daily}) < _SEVERAL:
+        return []
+    room = _MOST_DAYS if width is None else max(1, min(_MOST_DAYS, width - _AROUND_DAYS))
+    bars, days, top = sparkline(chart_of(daily), most_days=room)
+    words = f"  {days[0]} … {days[-1]}, up to {money(top)} a day"
+    line: Line = (Cell("by day  ", Style.DIM), Cell(bars), Cell(words, Style.DIM))
+    if width is not None and _AROUND_DAYS + len(bars) > width:
+        line = line[:2]
+    return [(), line]
 
 
 def spending_csv(rows: Sequence[Spending], *, by: str) -> str:
