@@ -47,7 +47,7 @@ from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.engine.witness import Witness
 from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos
-from ultrai.policy.tokens import bound_tokens
+from ultrai.policy.tokens import bound_tokens, estimate_tokens
 
 # What a cancelled Attempt brought home.
 _CANCELLED = Received()
@@ -372,16 +372,17 @@ class AttemptRoom:
     def _remember(
         self, attempt: Try, received: Received, *, witness: Witness, times: tuple[float, int]
     ) -> None:
-        """Keep the latencies of an Answer; what a Failure says of the model, the slot judges."""
+        """Keep what an Answer took and counted; what a Failure says, the slot judges."""
         if received.failure is not None:
             return
         started_s, elapsed_ms = times
-        first_ms = None
-        if witness.first_token_s is not None:
-            first_ms = int((witness.first_token_s - started_s) * 1000)
-        self._bench.rooms.health.answered(
-            attempt.candidate.model, first_token_ms=first_ms, total_ms=elapsed_ms
-        )
+        begun_s, health = witness.first_token_s, self._bench.rooms.health
+        first_ms = None if begun_s is None else int((begun_s - started_s) * 1000)
+        model_id, native = attempt.candidate.model, received.usage.prompt_tokens
+        health.answered(model_id, first_token_ms=first_ms, total_ms=elapsed_ms)
+        if native and (model := self._bench.find_model(model_id)) is not None:
+            estimate = estimate_tokens(self._bench.query.messages, model.tokenizer)
+            health.counted(model_id, native, estimate=estimate)
 
     def _refused(self, refusal: Refusal, entry: Entry) -> Failure:
         if refusal is Refusal.QUEUE_FULL:

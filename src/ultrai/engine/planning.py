@@ -222,7 +222,8 @@ class _Planner:
             cooling = cooling_down(model_id, world.health[model_id], now_s=world.now.timestamp())
             return PlannedCandidate(model_id, upstream, "primary", max_tokens, cooling)
         model = find_model(world.catalog, model_id)
-        prompt_tokens = self._estimate(None if model is None else model.tokenizer)
+        estimate = self._estimate(None if model is None else model.tokenizer)
+        prompt_tokens = self._world.health[model_id].tokens.correct(estimate)
         judged = judge(
             model_id,
             model,

@@ -6,7 +6,13 @@ from collections import deque
 from collections.abc import Mapping
 
 from ultrai.domain.outcome import FailureKind
-from ultrai.policy.health import ModelHealth, after_answer, after_failure, resting_until
+from ultrai.policy.health import (
+    ModelHealth,
+    after_answer,
+    after_count,
+    after_failure,
+    resting_until,
+)
 
 _UNTRIED = ModelHealth()
 _RETRY_SHARE = 0.20
@@ -29,6 +35,10 @@ class HealthBook:
         """An Attempt on the model yielded an Answer."""
         health = after_answer(self[model], first_token_ms=first_token_ms, total_ms=total_ms)
         self._set(model, health)
+
+    def counted(self, model: str, native: int, *, estimate: int) -> None:
+        """The model made so many tokens of a prompt for which so many had been estimated."""
+        self._set(model, after_count(self[model], native, estimate=estimate))
 
     def failed(self, model: str, kind: FailureKind, *, now_s: float) -> None:
         """An Attempt on the model failed; `now_s` is Unix seconds."""

@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from ultrai.domain.outcome import FailureKind
 from ultrai.domain.value import value
+from ultrai.policy.tokens import TokenCounts
 
 FAILURES_TO_OPEN = 5
 COOL_DOWN_S = 30.0
@@ -48,6 +49,7 @@ class ModelHealth:
     unavailable_since_s: float | None = None
     first_token_ms: tuple[int, ...] = ()
     total_ms: tuple[int, ...] = ()
+    tokens: TokenCounts = TokenCounts()
 
     def is_open(self, now_s: float) -> bool:
         """Whether the circuit is open, so that others are tried before this model."""
@@ -63,11 +65,17 @@ class ModelHealth:
 
 
 def after_answer(health: ModelHealth, *, first_token_ms: int | None, total_ms: int) -> ModelHealth:
-    """Health after an Answer: the circuit closes, the latencies are kept."""
+    """Health after an Answer: the circuit closes, latencies and token counts are kept."""
     first = health.first_token_ms
     if first_token_ms is not None:
         first = (*first, first_token_ms)[-SAMPLES:]
-    return ModelHealth(first_token_ms=first, total_ms=(*health.total_ms, total_ms)[-SAMPLES:])
+    total = (*health.total_ms, total_ms)[-SAMPLES:]
+    return ModelHealth(first_token_ms=first, total_ms=total, tokens=health.tokens)
+
+
+def after_count(health: ModelHealth, native: int, *, estimate: int) -> ModelHealth:
+    """Health after the model has told how many tokens a prompt made that was estimated."""
+    return replace(health, tokens=health.tokens.add(native, estimate))
 
 
 def after_failure(health: ModelHealth, kind: FailureKind, *, now_s: float) -> ModelHealth:

@@ -5,7 +5,8 @@ each message adds a small constant of template tokens. A lone surrogate, which U
 for, counts as the three bytes that are sent in its place. The estimate is a rule of thumb, about
 four ASCII characters or one other character to a token, times a factor per tokenizer family
 (relative to o200k, as measured on English, code and mixed scripts; recent Claude models make many
-more tokens).
+more tokens). What a model has counted so far corrects the estimate (`TokenCounts`) and never the
+bound.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ultrai.domain.query import Message
+from ultrai.domain.value import value
 
 TEMPLATE_TOKENS_PER_MESSAGE = 16
 TEMPLATE_TOKENS = 16
 _ASCII_CHARACTERS_PER_TOKEN = 4.0
 _WINDOW_MARGIN = 1.15
+_PRIOR = 200
+_MEMORY = 100_000
+_MOST_TIMES = 4
 
 # The upstream's `architecture.tokenizer` -> tokens relative to o200k, the dearer of prose and code.
 _FAMILY_FACTOR: Mapping[str, float] = {
@@ -44,6 +49,34 @@ def estimate_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
         tokens += ascii_count / _ASCII_CHARACTERS_PER_TOKEN + (len(text) - ascii_count)
         tokens += 4
     return round(tokens * _FAMILY_FACTOR.get((tokenizer or "").lower(), 1.0))
+
+
+@value
+class TokenCounts:
+    """What a model counted of prompts, and what was estimated for the same ones without this.
+
+    Both start with `_PRIOR` tokens that agree, so that a few short prompts move little, and are
+    halved beyond `_MEMORY`, so that they stay small and what was long ago fades. All integers:
+    the same answers give the same estimates on every machine.
+    """
+
+    native: int = 0
+    estimated: int = 0
+
+    def add(self, native: int, estimate: int) -> TokenCounts:
+        """With one more prompt. Counts that no tokenizer makes are left out."""
+        if native <= 0 or estimate <= 0:
+            return self
+        limited = min(native, estimate * _MOST_TIMES)
+        counts = TokenCounts(self.native + limited, self.estimated + estimate)
+        if counts.estimated <= _MEMORY:
+            return counts
+        return TokenCounts(counts.native // 2, counts.estimated // 2)
+
+    def correct(self, estimate: int) -> int:
+        """The estimate times the ratio, at least half and at most four times of it."""
+        corrected = estimate * (self.native + _PRIOR) // (self.estimated + _PRIOR)
+        return min(max(corrected, -(-estimate // 2)), estimate * _MOST_TIMES)
 
 
 def window_tokens(estimate: int) -> int:

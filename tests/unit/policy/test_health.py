@@ -12,6 +12,7 @@ from ultrai.policy.health import (
     SAMPLES,
     ModelHealth,
     after_answer,
+    after_count,
     after_failure,
     percentile,
 )
@@ -49,6 +50,13 @@ def test_an_answer_closes_it() -> None:
     health = after_answer(failing(9), first_token_ms=5, total_ms=9)
     assert health.open_until_s is None
     assert health.failures_in_row == 0
+
+
+def test_what_a_model_counted_outlives_failures_and_answers() -> None:
+    health = after_count(ModelHealth(), 300, estimate=200)
+    health = after_failure(health, DEAD, now_s=0)
+    health = after_answer(health, first_token_ms=5, total_ms=9)
+    assert (health.tokens.native, health.tokens.estimated) == (300, 200)
 
 
 @pytest.mark.parametrize("kind", [FailureKind.BAD_REQUEST, FailureKind.AUTH, FailureKind.NETWORK])

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultrai.domain.query import Message
-from ultrai.policy.tokens import TEMPLATE_TOKENS, TEMPLATE_TOKENS_PER_MESSAGE, bound_tokens
+from ultrai.policy.tokens import (
+    TEMPLATE_TOKENS,
+    TEMPLATE_TOKENS_PER_MESSAGE,
+    TokenCounts,
+    bound_tokens,
+)
 
 TEMPLATE = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE
 
@@ -24,3 +29,49 @@ def test_the_bound_is_the_bytes_of_the_text_and_the_template(text: str, size: in
 def test_no_text_is_sent_with_more_bytes_than_the_bound_counts(text: str) -> None:
     sent = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
     assert bound_tokens([Message("user", text)]) - TEMPLATE == len(sent.encode())
+
+
+def counted(native: int, estimate: int, *, times: int) -> TokenCounts:
+    counts = TokenCounts()
+    for _ in range(times):
+        counts = counts.add(native, estimate)
+    return counts
+
+
+def test_nothing_counted_changes_nothing() -> None:
+    assert [TokenCounts().correct(estimate) for estimate in (0, 1, 1000)] == [0, 1, 1000]
+
+
+def test_a_short_prompt_moves_little_and_many_long_ones_give_the_ratio() -> None:
+    assert counted(20, 10, times=1).correct(1000) == 1047
+    assert counted(1500, 1000, times=40).correct(1000) == 1497
+
+
+@pytest.mark.parametrize(("native", "corrected"), [(1, 500), (10**9, 4000)])
+def test_the_ratio_is_at_least_a_half_and_at_most_four(native: int, corrected: int) -> None:
+    found = counted(native, 10_000, times=50).correct(1000)
+    assert abs(found - corrected) <= corrected // 100
+
+
+@pytest.mark.parametrize(("native", "estimate"), [(0, 10), (-5, 10), (10, 0)])
+def test_counts_that_no_tokenizer_makes_are_left_out(native: int, estimate: int) -> None:
+    assert TokenCounts(7, 7).add(native, estimate) == TokenCounts(7, 7)
+
+
+def test_a_model_that_counts_anew_is_followed() -> None:
+    counts = counted(2000, 1000, times=500)
+    for _ in range(500):
+        counts = counts.add(1000, 1000)
+    assert 1000 <= counts.correct(1000) <= 1050
+
+
+@given(st.lists(st.tuples(st.integers(-5, 10**7), st.integers(-5, 10**6)), max_size=60))
+def test_the_sums_stay_small_and_the_correction_within_its_limits(
+    prompts: list[tuple[int, int]],
+) -> None:
+    counts = TokenCounts()
+    for native, estimate in prompts:
+        counts = counts.add(native, estimate)
+    assert 0 <= counts.estimated <= 10**6
+    assert 0 <= counts.native <= 4 * 10**6
+    assert 500 <= counts.correct(1000) <= 4000
