@@ -15,6 +15,7 @@ import ultrai as product
 from ultrai.assembly.clock import SystemClock
 from ultrai.settings.load import load
 from ultrai_sim import World
+from ultrai_sim.scenario import load_scenario
 
 A, B = "openai/gpt-4o-mini", "deepseek/deepseek-v4-flash"
 DAY_S = 86_400
@@ -96,6 +97,25 @@ def test_what_others_spend_with_the_key_is_found_and_named(tmp_path, story):
     assert wrong[0]["difference_usd"] == wrong[0]["upstream_usd"] == wrong[0]["unexplained_usd"]
     assert "spent elsewhere" in shown[1]
     assert "no larger than --within" in allowed[1]
+
+
+def test_a_cost_that_is_not_known_explains_a_difference_until_it_is_reconciled(tmp_path):
+    world = load_scenario(Path("cut-streams"))
+
+    async def story(sim):
+        for _ in range(3):
+            await ultrai(sim, tmp_path, "ask", "-m", A, "-m", B, "hello there")
+        before = await ultrai(sim, tmp_path, "cost", "drift", "--json")
+        shown = await ultrai(sim, tmp_path, "cost", "drift")
+        await ultrai(sim, tmp_path, "reconcile")
+        return before, shown, await ultrai(sim, tmp_path, "cost", "drift", "--json")
+
+    before, shown, after = with_simulator(world, story)
+    assert (before[0], shown[0], after[0]) == (0, 0, 0)
+    causes = [{row["cause"] for row in json.loads(out)["spans"]} for _, out, _ in (before, after)]
+    assert causes == [{"unknown_cost"}, {"agrees"}]
+    assert "✓ no difference is unexplained" in shown[1]
+    assert "'ultrai reconcile' asks for them" in shown[1]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,9 @@ def _verdict(drift: Drift, wrong: Sequence[Difference], *, width: int | None) ->
     if drift.unexplained:
         words = f"✓ {count(len(drift.unexplained), 'difference')} no larger than --within"
         return paragraph(words, Style.GOOD, width=width)
+    rows = [*drift.spans, *(drift.days or ())]
+    if any(row.cause is not Cause.AGREES for row in rows):
+        return paragraph("✓ no difference is unexplained", Style.GOOD, width=width)
     return paragraph("✓ the ledger and the upstream agree", Style.GOOD, width=width)
 
 
