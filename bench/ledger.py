@@ -82,7 +82,7 @@ class Till:
     """A database that runs are written to."""
 
     database: Database
-    names: Iterator[str] = field(default_factory=lambda: (f"run_{n:012d}" for n in count()))
+    names: Iterator[str] = field(default_factory=lambda: (f"run_f{n:011d}" for n in count()))
 
     async def many(self) -> None:
         """`AT_ONCE` runs, all at the same time."""
@@ -193,12 +193,15 @@ def _open(path: Path, entries: int = 0) -> Database:
 
 
 def _fill(path: Path, entries: int) -> None:
-    """Settlements of years past, by SQL: nobody has time to earn five million entries."""
+    """Settlements of years past, by SQL: nobody has time to earn five million entries.
+
+    Their runs' ids are older than those that are measured, as real ids are: they begin with the time.
+    """
     connection = sqlite3.connect(path, isolation_level=None)
     columns = [row[1] for row in connection.execute("PRAGMA table_info(ledger_entries)")]
     numbered = {
         "seq": "n",
-        "run_id": "printf('run_%012x', 900000000000 + n / 3)",
+        "run_id": "printf('run_1%011x', n / 3)",
         "began_at": "strftime('%Y-%m-%dT%H:%M:%S.000Z', 1600000000 + n * 30, 'unixepoch')",
     }
     picked = ", ".join(numbered.get(name, f'"{name}"') for name in columns)
