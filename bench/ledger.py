@@ -195,7 +195,7 @@ def _open(path: Path, entries: int = 0) -> Database:
 def _fill(path: Path, entries: int) -> None:
     """Settlements of years past, by SQL: nobody has time to earn five million entries.
 
-    Their runs' ids are older than those that are measured, as real ids are: they begin with the time.
+    Their runs' ids come before those that are measured, as real ids do: they begin with the time.
     """
     connection = sqlite3.connect(path, isolation_level=None)
     columns = [row[1] for row in connection.execute("PRAGMA table_info(ledger_entries)")]
