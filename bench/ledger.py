@@ -204,14 +204,21 @@ def _fill(path: Path, entries: int) -> None:
         "run_id": "printf('run_1%011x', n / 3)",
         "began_at": "strftime('%Y-%m-%dT%H:%M:%S.000Z', 1600000000 + n * 30, 'unixepoch')",
     }
-    picked = ", ".join(numbered.get(name, f'"{name}"') for name in columns)
     names = ", ".join(f'"{name}"' for name in columns)
     (first,) = connection.execute("SELECT max(seq) FROM ledger_entries").fetchone()
+    pattern = connection.execute(
+        f"SELECT {names} FROM ledger_entries WHERE seq = ?", [first]
+    ).fetchone()
+    picked = ", ".join(numbered.get(name, "?") for name in columns)
+    constants = [
+        value for name, value in zip(columns, pattern, strict=True) if name not in numbered
+    ]
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(
         f"INSERT INTO ledger_entries ({names}) WITH RECURSIVE series(n) AS"
         f" (SELECT {first} + 1 UNION ALL SELECT n + 1 FROM series WHERE n < {first} + {entries})"
-        f" SELECT {picked} FROM series, (SELECT * FROM ledger_entries WHERE seq = {first})"
+        f" SELECT {picked} FROM series",
+        constants,
     )
     connection.execute(f"UPDATE ledger_chains SET next_seq = {first} + {entries} + 1")
     connection.execute("COMMIT")
