@@ -318,10 +318,13 @@ def test_one_model_without_weights_does_not_keep_another_from_loading(
 
 
 CHILD = f"""
-import asyncio, http.client, json, sys
+import asyncio, http.client, json, signal, sys
 from pathlib import Path
 from urllib.parse import urlsplit
 from ultrai.local.runtime import LocalRuntime
+
+# A shell that runs the tests in the background lets its children ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     runtime = LocalRuntime(Path(sys.argv[1]))
