@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
+import os
 import signal
 import sys
 import tomllib
@@ -17,7 +19,7 @@ import msgspec
 
 from ultrai_sim.board import Board
 from ultrai_sim.catalogue import BUILT_IN, Catalogue, CatalogueError, load_catalogue
-from ultrai_sim.checking import describe
+from ultrai_sim.checking import describe, doubts
 from ultrai_sim.real_catalogue import is_json, read_listing
 from ultrai_sim.scenario import ScenarioError, gallery, load_scenario
 from ultrai_sim.serving import serve
@@ -35,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         if options.check is not None:
-            _say(f"{options.check} is good: {describe(load_scenario(options.check))}\n")
+            options.scenario = options.check
+            world = _world(options)
+            _say(f"{options.check} is good: {describe(world)}\n")
+            sys.stderr.write("".join(f"ultrai sim: {line}\n" for line in doubts(world)))
             return 0
         world = _world(options)
         asyncio.run(_serve(world, options))
@@ -43,9 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"ultrai sim: {error}\n")
         return USAGE_ERROR
     except OSError as error:
-        reason = error.strerror or error
-        where = f"{options.host}:{options.port}"
-        sys.stderr.write(f"ultrai sim: cannot listen on {where}: {reason}; try --port 0\n")
+        taken = error.errno == errno.EADDRINUSE
+        reason = "the port is taken; try --port 0" if taken else error.strerror or error
+        where = f"{options.host}, port {options.port}"
+        sys.stderr.write(f"ultrai sim: cannot listen on {where}: {reason}\n")
         return USAGE_ERROR
     return 0
 
@@ -135,13 +141,12 @@ async def _serve(world: World, options: argparse.Namespace) -> None:
             f"export OPENROUTER_BASE_URL={simulator.base_url}\n"
             f"export OPENROUTER_API_KEY={simulator.api_key}\n"
         )
-        if options.json:
-            world.observers.append(_say_request)
-            await stop.wait()
-            return
         board = Board(world, simulator.base_url)
         world.observers.append(board.observe)
-        if sys.stdout.isatty():
+        if options.json:
+            world.observers.append(_Teller())
+            await stop.wait()
+        elif sys.stdout.isatty():
             await _show(board, stop)
         else:
             await stop.wait()
@@ -161,8 +166,23 @@ async def _show(board: Board, stop: asyncio.Event) -> None:
                 await asyncio.wait_for(stop.wait(), REDRAW_S)
 
 
-def _say_request(seen: SeenRequest) -> None:
-    _say(msgspec.json.encode(seen.to_dict()).decode() + "\n")
+class _Teller:
+    """Writes a line for each request, for as long as somebody reads them."""
+
+    def __init__(self) -> None:
+        self._is_read = True
+
+    def __call__(self, seen: SeenRequest) -> None:
+        """Tell of one request; a reader that is gone must not disturb those that ask."""
+        if not self._is_read:
+            return
+        try:
+            _say(msgspec.json.encode(seen.to_dict()).decode() + "\n")
+        except BrokenPipeError:
+            self._is_read = False
+            # What is still buffered has nowhere to go, at the end of the process neither.
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - lives as long as we do
+            sys.stderr.write("ultrai sim: nobody reads the lines any more; it goes on serving\n")
 
 
 def _say(text: str) -> None:

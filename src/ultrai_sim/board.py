@@ -60,7 +60,7 @@ class Board:
         """The one line that is left when it ends."""
         faults = sum(self._faults.values())
         return (
-            f"served {_count(self.requests, 'request')}, {_count(faults, 'fault')} fired, "
+            f"{_count(self.requests, 'request')} came, {_count(faults, 'fault')} fired, "
             f"billed ${self._billed()} in {self._seconds():.0f} s"
         )
 

@@ -113,7 +113,8 @@ async def _try(
     seen = request[SEEN]
     take_endpoint(order, endpoint)
     faults = world.book.due(_occasion(world, order), already=order.struck)
-    seen.faults = (*seen.faults, *(fault.kind for fault in faults))
+    # Once for the request, however many of its endpoints it strikes.
+    seen.faults = tuple(dict.fromkeys((*seen.faults, *(fault.kind for fault in faults))))
     if faults:
         await refuse_if_due(world, order, faults=faults)
     if not faults and world.latency.is_zero and not world.paces:

@@ -134,7 +134,8 @@ def load_scenario(path: Path) -> World:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         message = f"{path}: cannot be read: {reason}"
         if path.parent == Path() and not path.suffix:
-            message += f"; the gallery has {', '.join(gallery())}"
+            near = nearest(str(path), list(gallery()))
+            message = f"{path}: no scenario is called so; nearest: {near!r}; 'list' lists them"
         raise ScenarioError(message) from None
     try:
         return read_scenario(tomllib.loads(text))

@@ -12,6 +12,8 @@ from ultrai_sim.app import PREFIX, make_app
 from ultrai_sim.world import World
 
 DRAIN_S = 0.1
+# Where a server that listens on every address can be found from its own machine.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - named, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,9 @@ class Simulator:
 
     @property
     def origin(self) -> str:
-        """``http://HOST:PORT``, where ``/sim/…`` is."""
-        return f"http://{self.host}:{self.port}"
+        """``http://HOST:PORT``, where ``/sim/…`` is; of all addresses, this machine's own."""
+        host = EVERYWHERE.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def base_url(self) -> str:

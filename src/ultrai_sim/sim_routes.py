@@ -97,9 +97,15 @@ async def _faults(request: web.Request) -> web.StreamResponse:
 async def _set_faults(request: web.Request) -> web.StreamResponse:
     """Replace the faults by ``{"faults": [{"kind": …}, …]}``; attempts are counted anew."""
     try:
-        rows = msgspec.json.decode(await request.read())["faults"]
+        order = msgspec.json.decode(await request.read())
+    except msgspec.DecodeError as error:
+        return _wrong(f"faults: {error}")
+    rows = order.get("faults") if isinstance(order, dict) else None
+    if not isinstance(rows, list):
+        return _wrong('faults: expected {"faults": [{"kind": …}, …]}')
+    try:
         faults = [read_fault(row) for row in rows]
-    except (FaultError, msgspec.DecodeError, KeyError, TypeError) as error:
+    except FaultError as error:
         return _wrong(f"faults: {error}")
     request.app[WORLD].set_faults(faults)
     return json_response({"faults": len(faults)})

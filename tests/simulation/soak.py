@@ -74,7 +74,10 @@ def cover(play: Play) -> Coverage:
     for asked in play.asked:
         if asked.question.action and asked.ended != "error":
             coverage.add("action", [asked.question.action])
-        coverage.add("refusal before anything is sent", [type(asked.error).__name__])
+        coverage.add(
+            "refusal before anything is sent",
+            ["none" if asked.error is None else type(asked.error).__name__],
+        )
         report = asked.report or asked.stored
         if report is None:
             continue
@@ -145,6 +148,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     options = parser.parse_args(argv)
+    if options.worlds < 1 or options.jobs < 1 or options.first < 0 or (options.seed or 0) < 0:
+        parser.error("expected N of 1 or more, and SEED of 0 or more")
     if options.seed is not None:
         return _one(options.seed)
     return _many(range(options.first, options.first + options.worlds), options.jobs)
@@ -156,6 +161,8 @@ def _one(seed: int) -> int:
     sys.stdout.write(tell(play) + f"\ntrace {play.trace()}\n")
     for problem in found:
         sys.stdout.write(f"VIOLATION {problem}\n")
+    if not found:
+        sys.stdout.write("no violation\n")
     return 1 if found else 0
 
 

@@ -102,7 +102,7 @@ def test_the_gallery_is_listed_and_named_where_a_name_is_wrong(capsys):
     assert main(["--scenario", "list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(gallery()) == 12
     assert main(["--scenario", "outtage"]) == 2
-    assert "the gallery has" in capsys.readouterr().err
+    assert "nearest: 'outage-and-recovery'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
