@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -195,3 +196,9 @@ def test_every_promise_of_the_production_page_names_what_shows_it() -> None:
         assert [path for path in paths if not (ROOT / path).is_file()] == [], promise
         commands = re.findall(r"`((?:make|ultrai) [\w ]+)`", shown)
         assert paths or commands or "](" in shown, promise
+
+
+def test_every_mutation_has_its_row() -> None:
+    table = tomllib.loads((ROOT / "scripts" / "mutations.toml").read_text("utf-8"))
+    told = [names(row[0])[0] for row in rows("docs/mutation-check.md", "mutation")]
+    assert told == [each["name"] for each in table["mutations"]]
