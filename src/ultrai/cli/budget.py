@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
@@ -26,9 +27,9 @@ class _SetFlags(TypedDict):
     words: tuple[str, ...]
     limit: str | None
     period: str | None
-    scope: str
+    scope: str | None
     tag: str | None
-    soft: bool
+    hard: bool | None
     as_json: bool
 
 
@@ -58,26 +59,25 @@ def command(context: click.Context, *, as_json: bool) -> int:
 )
 @click.option(
     "--scope",
-    default="global",
-    show_default=True,
     metavar="SCOPE",
-    help="global, key, environment, user:NAME, feature:NAME or tag:NAME=TEXT; "
+    help="global (the default), key, environment, user:NAME, feature:NAME or tag:NAME=TEXT; "
     "key:FINGERPRINT and environment:NAME name another than the present one.",
 )
 @click.option("--tag", metavar="NAME=TEXT", help="The same as --scope tag:NAME=TEXT.")
-@click.option("--soft", is_flag=True, help="Only warn.")
+@click.option(
+    "--hard/--soft", "hard", default=None, help="Refuse what does not fit (default), or only warn."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
 def set_(wishes: Wishes, /, **flags: Unpack[_SetFlags]) -> int:
     """Make a budget, or change it; one that was closed is open again.
 
-    What was spent in its present period counts. Without NAME it is called after its scope and
-    period, such as 'global-day'.
+    Of one that is there already, what is not given stays as it is. What was spent in its present
+    period counts. Without NAME it is called after its scope and period, such as 'global-day'.
     """
     from ultrai.cli.running import run_async
 
-    budget = _budget(flags, wishes.load_settings())
-    state = run_async(_set(wishes, budget))
+    state = run_async(_set(wishes, flags))
     _show([state], as_json=flags["as_json"], alone=True)
     return 0
 
@@ -136,10 +136,8 @@ def remove(wishes: Wishes, *, name: str, as_json: bool) -> int:
     return 0
 
 
-def _budget(flags: _SetFlags, settings: Settings) -> Budget:
-    from ultrai.domain.budget import Budget, Period
-    from ultrai.policy.scoping import read_scope
-
+def _words(flags: _SetFlags) -> tuple[str | None, int]:
+    """The name, if there is one, and the limit in nanodollars."""
     words = list(flags["words"])
     limit = flags["limit"]
     if limit is None:
@@ -152,29 +150,55 @@ def _budget(flags: _SetFlags, settings: Settings) -> Budget:
         nanos = parse_usd(limit)
     except ValueError as error:
         raise UsageError(str(error), hint="for example: ultrai budget set 5.00") from None
+    return (words[0] if words else None), nanos
+
+
+def _budget(flags: _SetFlags, settings: Settings, *, known: Sequence[Budget]) -> Budget:
+    from ultrai.domain.budget import Budget, Period
+    from ultrai.policy.scoping import read_scope
+
+    name, nanos = _words(flags)
+    former = next((budget for budget in known if budget.name == name), None)
+    hard = flags["hard"]
     scope = flags["scope"] if flags["tag"] is None else f"tag:{flags['tag']}"
+    if former is not None:
+        period = former.period if flags["period"] is None else Period(flags["period"].lower())
+        former = replace(
+            former,
+            period=period,
+            limit_nanos=nanos,
+            hard=former.hard if hard is None else hard,
+            closed=False,
+        )
+        if scope is None:
+            return former
     try:
         kind, subject = read_scope(
-            scope,
+            scope or "global",
             key=settings.key_identity,
             environment=settings.environment,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if former is not None:
+        return replace(former, scope=kind, subject=subject)
     period = Period((flags["period"] or "total").lower())
-    name = words[0] if words else "-".join(filter(None, (kind.value, subject, period.value)))
+    name = name or "-".join(filter(None, (kind.value, subject, period.value)))
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"a budget cannot be called {name!r}", hint="use letters, digits, dots and dashes"
         )
-    return Budget(name, kind, subject, period, nanos, hard=not flags["soft"])
+    return Budget(name, kind, subject, period, nanos, hard=hard is not False)
 
 
-async def _set(wishes: Wishes, budget: Budget) -> BudgetState:
+async def _set(wishes: Wishes, flags: _SetFlags) -> BudgetState:
     from ultrai.cli.session import open_session
 
+    _words(flags)  # what is no amount needs no database to be refused
     async with open_session(wishes) as session:
         books = await session.books()
+        known = [state.budget for state in await books.budgets()]
+        budget = _budget(flags, session.settings, known=known)
         await books.set_budget(budget)
         states = await books.budgets()
     return next(state for state in states if state.budget.name == budget.name)

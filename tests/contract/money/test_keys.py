@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.contract.money.command import ultrai
+from tests.contract.money.command import ROOT, ultrai
 from tests.contract.sim.talking import with_simulator
 
 from ultrai_sim import World
@@ -120,3 +124,35 @@ def test_what_cannot_be_done_is_one_line(
     assert (found, out) == (code, "")
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_a_rotation_shows_the_new_key_while_the_old_one_still_works(tmp_path: Path) -> None:
+    async def story(sim):
+        await ultrai(sim, tmp_path, "keys", "create", "worker")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("OPENROUTER")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "ultrai.cli",
+            *("keys", "rotate", "worker", "--grace", "30"),
+            env={
+                **inherited,
+                "PYTHONPATH": str(ROOT / "src"),
+                "ULTRAI_HOME": str(tmp_path / "state"),
+                "OPENROUTER_BASE_URL": sim.base_url,
+                "OPENROUTER_API_KEY": sim.api_key,
+                "OPENROUTER_MANAGEMENT_KEY": sim.world.management_key,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        shown = (await process.stdout.readline()).decode().strip()
+        old = [key.disabled for key in sim.world.money.keys.values() if key.name == "worker"]
+        process.kill()
+        await process.wait()
+        return shown, old
+
+    shown, old = with_simulator(World(), story)
+    assert shown.startswith("sk-or-v1-")
+    assert old == [False, False]

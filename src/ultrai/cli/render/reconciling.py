@@ -13,7 +13,7 @@ from ultrai.engine.reconciling import Finding, Reconciled
 def finding_line(each: Reconciled) -> str:
     """One Attempt and what is known of its cost now."""
     attempt = each.attempt
-    where = f"{attempt.place.run_id} slot {attempt.place.slot} attempt {attempt.place.attempt}"
+    where = f"{attempt.place.run_id} slot {attempt.place.slot + 1} attempt {attempt.place.attempt}"
     who = one_line(attempt.model)
     if each.finding is Finding.RECONCILED:
         held = money(attempt.posted_nanos)
@@ -43,7 +43,7 @@ def finding_to_dict(each: Reconciled) -> dict[str, object]:
 def verdict(counts: Mapping[Finding, int], *, watch: bool) -> str:
     """How it stands, and what can be done."""
     if not counts:
-        return "every cost is known"
+        return "nothing is left to ask for"
     parts = [
         f"{counts[finding]} {words}"
         for finding, words in (

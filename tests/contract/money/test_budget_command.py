@@ -1,0 +1,55 @@
+"""`ultrai budget set`: what is not said about a budget that exists stays as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.contract.money.command import ultrai
+from tests.contract.sim.talking import with_simulator
+
+from ultrai_sim import World
+
+TEAM = ("budget", "set", "20", "--per", "month", "--tag", "team=x", "--soft")
+
+
+def after(home: Path, *arguments: str):
+    """The team's budget once one more command has changed it."""
+
+    async def story(sim):
+        assert (await ultrai(sim, home, *TEAM))[0] == 0
+        code, out, error = await ultrai(sim, home, "budget", "set", *arguments, "--json")
+        return code, json.loads(out) if code == 0 else error
+
+    return with_simulator(World(), story)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("30",), ("30", "month", "tag:team=x", False)),
+        (("30", "--hard"), ("30", "month", "tag:team=x", True)),
+        (("30", "--per", "day"), ("30", "day", "tag:team=x", False)),
+        (("30", "--scope", "global"), ("30", "month", "global", False)),
+        (("30", "--tag", "team=y"), ("30", "month", "tag:team=y", False)),
+    ],
+)
+def test_only_what_is_given_changes(tmp_path: Path, arguments, expected) -> None:
+    code, row = after(tmp_path, "tag-team=x-month", *arguments)
+    assert code == 0
+    scope = row["scope"] if not row.get("subject") else f"{row['scope']}:{row['subject']}"
+    assert (row["limit_usd"], row["period"], scope, row["hard"]) == expected
+
+
+def test_a_new_name_is_a_new_budget_with_the_defaults(tmp_path: Path) -> None:
+    code, row = after(tmp_path, "other", "5")
+    assert code == 0
+    assert (row["period"], row["scope"], row["hard"]) == ("total", "global", True)
+
+
+def test_what_is_no_amount_changes_nothing(tmp_path: Path) -> None:
+    code, error = after(tmp_path, "tag-team=x-month", "much")
+    assert code == 2
+    assert "much" in error
+    assert error.count("\n") == 1
