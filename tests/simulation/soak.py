@@ -158,11 +158,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _one(seed: int) -> int:
     play = play_seed(seed)
     found = violations(play)
-    sys.stdout.write(tell(play) + f"\ntrace {play.trace()}\n")
+    sys.stdout.write(f"{tell(play)}\n")
     for problem in found:
         sys.stdout.write(f"VIOLATION {problem}\n")
     if not found:
         sys.stdout.write("no violation\n")
+    sys.stdout.write(f"trace {play.trace()}\n")
     return 1 if found else 0
 
 
