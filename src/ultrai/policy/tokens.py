@@ -11,6 +11,7 @@ bound.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ultrai.domain.query import Message
@@ -19,6 +20,8 @@ from ultrai.domain.value import value
 TEMPLATE_TOKENS_PER_MESSAGE = 16
 TEMPLATE_TOKENS = 16
 _ASCII_CHARACTERS_PER_TOKEN = 4.0
+_THOUSANDTHS = 1000
+_CHARACTER_WEIGHT = 1000
 _WINDOW_MARGIN = 1.15
 _PRIOR = 200
 _MEMORY = 100_000
@@ -40,15 +43,53 @@ _FAMILY_FACTOR: Mapping[str, float] = {
 }
 
 
+@value
+class Scale:
+    """How a tokenizer family's tokens are reckoned: in weights of thousandths of a token."""
+
+    factor: float
+    margin: float
+
+    @property
+    def dearest_character(self) -> int:
+        """No character weighs more."""
+        return math.ceil(_CHARACTER_WEIGHT * self.factor)
+
+    def weigh(self, text: str) -> int:
+        """The text's weight. Never more than the sum of its parts' weights."""
+        size = len(text)
+        others = 0 if text.isascii() else size - len(text.encode("ascii", "ignore"))
+        ascii_weight = (size - others) * _CHARACTER_WEIGHT / _ASCII_CHARACTERS_PER_TOKEN
+        return math.ceil((ascii_weight + others * _CHARACTER_WEIGHT) * self.factor)
+
+    def most_weight(self, tokens: int) -> int:
+        """The most that a text may weigh to be planned at no more than these tokens."""
+        return math.floor(tokens * _THOUSANDTHS / self.margin)
+
+
+def scale_of(tokenizer: str | None) -> Scale:
+    """The scale of the upstream's `architecture.tokenizer`; None or unknown: o200k's."""
+    return Scale(_FAMILY_FACTOR.get((tokenizer or "").lower(), 1.0), _WINDOW_MARGIN)
+
+
+def text_tokens(text: str, tokenizer: str | None) -> int:
+    """About how many tokens a text makes, without any template."""
+    return round(scale_of(tokenizer).weigh(text) / _THOUSANDTHS)
+
+
+def planned_tokens(text: str, tokenizer: str | None) -> int:
+    """The tokens to plan for a text, margin included, without any template."""
+    scale = scale_of(tokenizer)
+    return math.ceil(scale.weigh(text) * scale.margin / _THOUSANDTHS)
+
+
 def estimate_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
     """About how many tokens the messages make, template included."""
-    tokens = float(TEMPLATE_TOKENS)
-    for message in messages:
-        text = message.content
-        ascii_count = len(text) if text.isascii() else sum(map(str.isascii, text))
-        tokens += ascii_count / _ASCII_CHARACTERS_PER_TOKEN + (len(text) - ascii_count)
-        tokens += 4
-    return round(tokens * _FAMILY_FACTOR.get((tokenizer or "").lower(), 1.0))
+    scale = scale_of(tokenizer)
+    template = TEMPLATE_TOKENS + 4 * len(messages)
+    return round(
+        template * scale.factor + sum(scale.weigh(m.content) for m in messages) / _THOUSANDTHS
+    )
 
 
 @value
