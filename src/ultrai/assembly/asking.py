@@ -14,6 +14,7 @@ from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message, Role, Sampling
 from ultrai.domain.report import Report
 
 _HOTTEST = 2.0
+_OWN = ("messages", "max_tokens", "temperature", "seed")
 Number = TypeVar("Number", int, float)
 
 
@@ -149,6 +150,7 @@ def resumed_ask(ask: Ask, earlier: Report) -> Ask:
         max_tokens=kept if given.max_tokens == DEFAULT_MAX_TOKENS else given.max_tokens,
         temperature=_either(given.temperature, query.get("temperature")),
         seed=_either(given.seed, query.get("seed")),
+        extra=given.extra or {name: query[name] for name in query if name not in _OWN},
     )
     named = ask.cocktail is not None or bool(ask.models)
     primaries = tuple(slot.primary for slot in earlier.slots)

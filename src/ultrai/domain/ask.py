@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from ultrai.domain.notice import Notice
 from ultrai.domain.query import Message, Sampling
+
+
+class Commit(StrEnum):
+    """Whose text cannot be taken back once it was shown: nobody's, the first Slot's, each one's."""
+
+    NONE = "none"
+    FIRST = "first"
+    EACH = "each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +25,7 @@ class Ask:
     `cocktail` and `models` exclude each other; both empty: the default. `backups` maps a model in
     `models` to those tried after it. None: as settings have it. `resume` is the id of a Run whose
     unanswered Slots are to be asked again. `user`, `feature` and `tags` say on whose account it is.
+    `notices` are what the surface has to remark on the request itself.
     """
 
     messages: tuple[Message, ...] = ()
@@ -33,3 +44,5 @@ class Ask:
     user: str | None = None
     feature: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    commit: Commit = Commit.NONE
+    notices: tuple[Notice, ...] = ()

@@ -185,7 +185,9 @@ class ReportFold:
         self._slots = [_Slot(index, str(row["primary"])) for index, row in enumerate(rows)]
 
     def _slot_started(self, event: Event) -> None:
-        self._slot(event).state = SlotState.RUNNING
+        slot = self._slot(event)
+        slot.state = SlotState.RUNNING
+        slot.failure = slot.elapsed_ms = None  # it may be asked again after it was given up
 
     def _attempt_started(self, event: Event) -> None:
         number = event.attempt or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,6 +13,7 @@ from ultrai.domain.value import value
 Role = Literal["system", "user", "assistant"]
 
 DEFAULT_MAX_TOKENS = 1000
+_NOTHING: Mapping[str, object] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,30 @@ class Message:
 
 @value
 class Sampling:
-    """How an answer is drawn. `max_tokens` counts output tokens and is always sent."""
+    """How an answer is drawn. `max_tokens` counts output tokens and is always sent.
+
+    `extra` are further parameters of the wire by name, passed on as they are: `top_p`, `stop`.
+    """
 
     max_tokens: int = DEFAULT_MAX_TOKENS
     temperature: float | None = None
     seed: int | None = None
+    extra: Mapping[str, object] = field(default_factory=lambda: _NOTHING, hash=False)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The names of what is set beside `max_tokens`: a model may not support them."""
+        own = (("temperature", self.temperature), ("seed", self.seed))
+        return (*(name for name, value in own if value is not None), *self.extra)
+
+    def fitted(self, max_tokens: int, *, without: Collection[str]) -> Sampling:
+        """The same with another `max_tokens`, and without these parameters."""
+        return Sampling(
+            max_tokens=max_tokens,
+            temperature=None if "temperature" in without else self.temperature,
+            seed=None if "seed" in without else self.seed,
+            extra={name: value for name, value in self.extra.items() if name not in without},
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Only what is set."""
@@ -41,6 +62,7 @@ class Sampling:
             present["temperature"] = self.temperature
         if self.seed is not None:
             present["seed"] = self.seed
+        present.update(self.extra)
         return present
 
 

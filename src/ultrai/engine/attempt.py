@@ -34,9 +34,10 @@ from ultrai.domain.outcome import (
     Usage,
 )
 from ultrai.domain.plan import PlannedCandidate
-from ultrai.domain.query import Query, Sampling
+from ultrai.domain.query import Query
 from ultrai.domain.stamp import stamp
 from ultrai.domain.value import value
+from ultrai.engine.commitment import Commitment
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.gate import Entry, Gate, Refusal
 from ultrai.engine.ports import Clock, Ledger, Upstream
@@ -80,6 +81,7 @@ class Bench:
     is_stopped: Callable[[str], Failure | None]
     deadline_s: float
     streaming: bool
+    commitment: Commitment
 
 
 @value
@@ -212,6 +214,7 @@ class AttemptRoom:
             attempt.slot,
             attempt=attempt.number,
             identify=partial(bench.envelope.identify, slot=attempt.slot, number=attempt.number),
+            commit=bench.commitment.text_arrived,
         )
         upstream = bench.rooms.upstreams(attempt.candidate.upstream)
         try:
@@ -255,12 +258,7 @@ class AttemptRoom:
     def _request(self, attempt: Try) -> AttemptRequest:
         bench = self._bench
         candidate = attempt.candidate
-        wanted = bench.query.sampling
-        sampling = Sampling(
-            max_tokens=attempt.max_tokens,
-            temperature=None if "temperature" in candidate.dropped else wanted.temperature,
-            seed=None if "seed" in candidate.dropped else wanted.seed,
-        )
+        sampling = bench.query.sampling.fitted(attempt.max_tokens, without=candidate.dropped)
         cap = attempt.price_cap
         if cap is None and bench.envelope.is_capped:
             cap = self._cap_of(candidate.model)

@@ -84,6 +84,16 @@ class RunHandle:
         """The Plan it follows."""
         return self._run.order.plan
 
+    @property
+    def reader(self) -> Subscription:
+        """The queue behind `events`, for a reader that also keeps time."""
+        return self._subscription
+
+    @property
+    def now(self) -> Report:
+        """The Report as it stands."""
+        return self._run.feed.report()
+
     def events(self) -> AsyncIterator[Event]:
         """All Events from the first; the last has type `report`. To be read once."""
         return self._subscription.read()
@@ -99,6 +109,14 @@ class RunHandle:
     def cancel(self) -> None:
         """End now; what arrived is kept and the Run is interrupted."""
         self._run.cancel()
+
+    def cancel_slot(self, index: int) -> bool:
+        """End one Slot; False: it has its result already. Raises IndexError."""
+        return self._run.cancel_slot(index)
+
+    async def retry_slot(self, index: int) -> bool:
+        """Ask one Slot again that was given up; False: too late. Raises IndexError."""
+        return await self._run.retry_slot(index)
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait until it has settled."""
@@ -265,6 +283,7 @@ class Desk:
         check_synthesis(ask.synthesis)
         query = Query(ask.messages, ask.sampling)
         recipe = await self._recipe(ask, query, earlier=earlier)
+        recipe = replace(recipe, notices=(*ask.notices, *recipe.notices))
         limits = self._limits(ask, recipe)
         ids = [model for slot in recipe.slots for model in slot.candidates]
         patience_s = min(LISTING_PATIENCE_S, limits.deadline_s)
@@ -285,6 +304,7 @@ class Desk:
             replan=planned,
             streaming=streaming,
             resumed_from=None if earlier is None else earlier.id,
+            commit=ask.commit,
         )
 
     async def _recipe(self, ask: Ask, query: Query, *, earlier: Report | None) -> Recipe:

@@ -126,6 +126,22 @@ class Subscription:
         self._closed = True
         self._wake()
 
+    async def batch(self) -> list[Event] | None:
+        """All that is queued, at least one Event unless somebody nudges; None: no more will come.
+
+        For readers that also keep time: they nudge the queue when theirs has come.
+        """
+        if not self._queue and not self._closed:
+            self._waker = asyncio.get_running_loop().create_future()
+            await self._waker
+        if not self._queue and self._closed:
+            return None
+        return [self._take() for _ in range(len(self._queue))]
+
+    def nudge(self) -> None:
+        """Wake the reader though nothing has come."""
+        self._wake()
+
     async def read(self) -> AsyncIterator[Event]:
         """Events in order until the feed is closed."""
         while True:

@@ -35,6 +35,7 @@ from ultrai.engine.world import World, find_model, free_chat_models
 from ultrai.policy.capping import backup_ceiling_nanos
 from ultrai.policy.health import ModelHealth, percentile
 from ultrai.policy.nearest import did_you_mean
+from ultrai.policy.parameters import unsupported
 from ultrai.policy.pricing import bound_nanos, rates_at, rates_nanos
 from ultrai.policy.readiness import (
     NOT_IN_CATALOGUE,
@@ -290,15 +291,7 @@ class _Planner:
         )
 
     def _dropped(self, model: Model) -> tuple[str, ...]:
-        if not model.supported_parameters:
-            return ()
-        sampling = self._query.sampling
-        wanted = (("temperature", sampling.temperature), ("seed", sampling.seed))
-        return tuple(
-            name
-            for name, value in wanted
-            if value is not None and name not in model.supported_parameters
-        )
+        return unsupported(self._query.sampling.optional, model.supported_parameters)
 
     def _price(self, model: Model, prompt_tokens: int, *, max_tokens: int) -> Bracket:
         """What one Attempt may cost, in nanodollars."""

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ultrai.domain.ask import Commit
 from ultrai.domain.attempt import PriceCap
 from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.catalog import Catalog, Model
@@ -31,6 +32,7 @@ from ultrai.domain.query import Limits, Query
 from ultrai.domain.report import Report, RunStatus
 from ultrai.domain.stamp import stamp
 from ultrai.engine.attempt import Bench, Rooms
+from ultrai.engine.commitment import Commitment
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.slot import Ending, SlotRoom
 from ultrai.engine.treasury import Envelope, describe
@@ -56,6 +58,7 @@ class RunOrder:
     replan: Callable[..., Plan]
     streaming: bool = True
     resumed_from: str | None = None
+    commit: Commit = Commit.NONE
 
 
 class Run:
@@ -84,6 +87,7 @@ class Run:
         self._status: RunStatus | None = None
         self._quorum_reached = False
         self._timers: list[asyncio.TimerHandle] = []
+        self._group: asyncio.TaskGroup | None = None
         bench = Bench(
             rooms=rooms,
             feed=feed,
@@ -93,6 +97,7 @@ class Run:
             is_stopped=self._stopped.get,
             deadline_s=feed.began_s + order.limits.deadline_s,
             streaming=order.streaming,
+            commitment=Commitment(order.commit),
         )
         self._slots = [
             SlotRoom(planned, bench, panel=self, strict=order.limits.strict)
@@ -118,6 +123,7 @@ class Run:
         self._open()
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 for slot in self._slots:
                     slot.task = group.create_task(slot.run())
         except BaseException as error:
@@ -149,6 +155,31 @@ class Run:
         if any(slot.is_open for slot in self._slots):
             self._status = RunStatus.INTERRUPTED
             self._close_open(Ending.INTERRUPTED)
+
+    def cancel_slot(self, index: int) -> bool:
+        """End one Slot; the others go on. False: it has its result already."""
+        slot = self._slots[index]
+        is_open = slot.is_open
+        slot.close(Ending.CANCELLED)
+        return is_open
+
+    async def retry_slot(self, index: int) -> bool:
+        """Ask a Slot again that was given up, while others are still at it; False: too late.
+
+        It begins with its first Candidate; deadline and budget are the Run's.
+        """
+        given_up = self._slots[index]
+        if given_up.is_open or given_up.answered or self._group is None:
+            return False
+        if given_up.task is not None and not given_up.task.done():
+            await asyncio.wait([given_up.task])
+        open_ = any(slot.is_open for slot in self._slots)
+        if self._slots[index] is not given_up or self._status is not None or not open_:
+            return False
+        slot = self._slots[index] = given_up.again()
+        slot.claim_first(backups=True)
+        slot.task = self._group.create_task(slot.run())
+        return True
 
     def slot_done(self, slot: SlotRoom) -> None:
         """A Slot has its result: perhaps that was the last Answer that is needed."""

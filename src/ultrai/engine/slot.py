@@ -37,6 +37,7 @@ class Ending(Enum):
     QUORUM = "quorum"
     STOPPED_WAITING = "stopped_waiting"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
 
 
 class Panel(Protocol):
@@ -94,6 +95,12 @@ class SlotRoom:
     def is_open(self) -> bool:
         """Whether its result is still to come."""
         return not (self.answered or self._told or self._ending is not None)
+
+    def again(self) -> SlotRoom:
+        """The same seat for another go: Candidates from the first, numbers going on."""
+        room = SlotRoom(self._planned, self._bench, panel=self._panel, strict=self._strict)
+        room._number = self._number
+        return room
 
     def close(self, ending: Ending, failure: Failure | None = None) -> None:
         """End the Slot where it stands; the first ending counts. No failure: it is cancelled."""
@@ -291,6 +298,8 @@ class SlotRoom:
         )
 
     def _decide(self, progress: _Progress, failure: Failure, *, made: Made) -> Decision:
+        if self._bench.commitment.holds(self.index):
+            return _GIVEN_UP  # its text was shown to somebody who cannot be told to forget it
         rooms = self._bench.rooms
         is_stopped = self._bench.is_stopped(progress.candidate.upstream) is not None
         situation = Situation(

@@ -14,6 +14,7 @@ class Witness:
 
     __slots__ = (
         "_attempt",
+        "_commit",
         "_feed",
         "_identify",
         "_slot",
@@ -22,10 +23,17 @@ class Witness:
     )
 
     def __init__(
-        self, feed: Feed, slot: int, *, attempt: int, identify: Callable[[str], None]
+        self,
+        feed: Feed,
+        slot: int,
+        *,
+        attempt: int,
+        identify: Callable[[str], None],
+        commit: Callable[[int], None],
     ) -> None:
         self._feed = feed
         self._slot = slot
+        self._commit = commit
         self._attempt = attempt
         self._identify = identify
         self.first_token_s: float | None = None
@@ -45,6 +53,7 @@ class Witness:
         if reasoning:
             self._publish(EventType.REASONING_DELTA, Body(text=reasoning))
         if text:
+            self._commit(self._slot)
             self._publish(EventType.TEXT_DELTA, Body(text=text))
 
     def _publish(self, type_: EventType, body: Body) -> None:
