@@ -26,17 +26,24 @@ FROM_SETTINGS = "settings"
 
 def read_budgets(database: Database) -> list[Budget]:
     """All Budgets by name, as they stand."""
+    return [budget for budget, _ in _read_with_origins(database)]
+
+
+def _read_with_origins(database: Database) -> list[tuple[Budget, str]]:
     with database.engine.connect() as connection:
         rows = connection.execute(select(BUDGETS).order_by(BUDGETS.c.name)).all()
     return [
-        Budget(
-            name=row.name,
-            scope=Scope(row.scope),
-            subject=row.subject,
-            period=Period(row.period),
-            limit_nanos=row.limit_nanos,
-            hard=bool(row.hard),
-            closed=bool(row.closed),
+        (
+            Budget(
+                name=row.name,
+                scope=Scope(row.scope),
+                subject=row.subject,
+                period=Period(row.period),
+                limit_nanos=row.limit_nanos,
+                hard=bool(row.hard),
+                closed=bool(row.closed),
+            ),
+            row.origin,
         )
         for row in rows
     ]
@@ -55,10 +62,9 @@ class BudgetBook:
     def adopt(self, budgets: Sequence[Budget], *, environment: str | None) -> None:
         """Let the settings' Budgets of this profile be these; all others stay."""
         origin = FROM_SETTINGS if environment is None else f"{FROM_SETTINGS}@{environment}"
-        known = {each.name: each for each in read_budgets(self.database)}
-        with self.database.engine.connect() as connection:
-            query = select(BUDGETS.c.name).where(BUDGETS.c.origin == origin)
-            earlier = {row.name for row in connection.execute(query)}
+        there_now = _read_with_origins(self.database)
+        known = {each.name: each for each, _ in there_now}
+        earlier = {each.name for each, origin_of in there_now if origin_of == origin}
         for budget in budgets:
             there = known.get(budget.name)
             same = there is not None and budget == _opened(there)

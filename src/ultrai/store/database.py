@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import URL, Engine, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from ultrai.domain.errors import StoreError, UltraiError
 from ultrai.store.committer import Committer
@@ -31,11 +31,13 @@ from ultrai.store.writer import Writer
 # what a crash left in its write-ahead log stays unseen until the directory can be written.
 _READ_ONLY: tuple[Mapping[str, str], ...] = ({"mode": "ro"}, {"mode": "ro", "immutable": "1"})
 
+_KEPT_CONNECTIONS = 2
+
 _Result = TypeVar("_Result")
 
 
 class Database:
-    """An open database: one writer, and a connection of its own for every read.
+    """An open database: one writer, and a connection that no other has for every read.
 
     `path` is the file, or how a server's database is called. With `inline` nothing leaves the
     calling thread, as a virtual clock needs it. With `unwritable`, which says why, it can only be
@@ -167,7 +169,8 @@ def open_database(
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = _sqlite_engine(URL.create("sqlite", database=str(path)), busy_timeout_s)
+        url = URL.create("sqlite", database=str(path))
+        engine = _sqlite_engine(url, busy_timeout_s, pool=QueuePool)
         ensure_schema(engine, path, patience_s=busy_timeout_s)
     except (OSError, SQLAlchemyError) as error:
         why = explain(error, path)
@@ -196,7 +199,8 @@ def _read_only_engine(path: Path, busy_timeout_s: float) -> Engine | None:
     """An engine that reads the existing, current database; None if there is no such."""
     for options in _READ_ONLY:
         url = URL.create("sqlite", database=path.as_uri(), query={**options, "uri": "true"})
-        engine = _sqlite_engine(url, busy_timeout_s)
+        # A connection that is kept would never see what others write after it was made.
+        engine = _sqlite_engine(url, busy_timeout_s, pool=NullPool)
         try:
             return engine if is_current(engine, path) else None
         except SQLAlchemyError as error:
@@ -205,11 +209,15 @@ def _read_only_engine(path: Path, busy_timeout_s: float) -> Engine | None:
     return None
 
 
-def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
+def _sqlite_engine(url: URL, busy_timeout_s: float, *, pool: type[Pool]) -> Engine:
+    # Making a connection costs more than most reads. None ever waits for one: a read that finds
+    # the kept ones taken makes its own.
+    kept = {"pool_size": _KEPT_CONNECTIONS, "max_overflow": -1} if pool is QueuePool else {}
     engine = create_engine(
         url,
         paramstyle="named",
-        poolclass=NullPool,
+        poolclass=pool,
+        **kept,
         connect_args={
             "timeout": busy_timeout_s,
             "check_same_thread": False,  # the exit handler may finish what the thread began

@@ -35,8 +35,8 @@ def test_a_full_disk_is_told_once_and_what_was_kept_is_written_when_there_is_roo
     async def work():
         async with open_database(path, inline=inline) as database:
 
-            @sqlalchemy_event.listens_for(database.engine, "connect")
-            def limit(connection, _record):
+            @sqlalchemy_event.listens_for(database.engine, "checkout")
+            def limit(connection, _record, _proxy):
                 connection.execute("PRAGMA max_page_count=40")
                 connections.append(connection)
 
@@ -59,8 +59,8 @@ def test_a_full_disk_is_told_once_and_what_was_kept_is_written_when_there_is_roo
 def test_a_full_disk_nobody_was_told_of_is_told_when_the_database_is_closed(path):
     database = open_database(path)
 
-    @sqlalchemy_event.listens_for(database.engine, "connect")
-    def limit(connection, _record):
+    @sqlalchemy_event.listens_for(database.engine, "checkout")
+    def limit(connection, _record, _proxy):
         connection.execute("PRAGMA max_page_count=20")
 
     SqlHistory(database).append(long_run("run_1"))
