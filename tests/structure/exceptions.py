@@ -22,6 +22,7 @@ MANY_PARAMETERS: Mapping[str, str] = {
     "ultrai/assembly/facade.py::UltrAI.ask": "public: one keyword for each flag",
     "ultrai/assembly/facade.py::UltrAI.stream": "public: one keyword for each flag",
     "ultrai/cli/models.py::command": "click passes one argument for each flag",
+    "ultrai/policy/compressing.py::compress": "what is kept depends on all of it",
 }
 
 # Functions with a third parameter that may be passed by position.
