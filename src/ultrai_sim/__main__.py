@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 from typing import NoReturn
 
 import msgspec
@@ -27,13 +28,14 @@ from ultrai_sim.world import SeenRequest, World
 
 USAGE_ERROR = 2
 REDRAW_S = 0.5
+WIDTH = 80
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. Bad input is one line on standard error."""
     options = _parse(argv)
-    if str(options.scenario) == "list":
-        _say("".join(f"{name:20s}  {what}\n" for name, what in gallery().items()))
+    if "list" in (str(options.scenario), str(options.check)):
+        _say(_gallery_lines())
         return 0
     try:
         if options.check is not None:
@@ -54,6 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"ultrai sim: cannot listen on {where}: {reason}\n")
         return USAGE_ERROR
     return 0
+
+
+def _gallery_lines() -> str:
+    """The scenarios that come along, each with what it does, in lines of 80 at most."""
+    shelf = gallery()
+    wide = max(map(len, shelf)) + 2
+    return "".join(
+        fill(what, WIDTH, initial_indent=f"{name:{wide}s}", subsequent_indent=" " * wide) + "\n"
+        for name, what in shelf.items()
+    )
 
 
 class _OneLine(argparse.ArgumentParser):
@@ -114,6 +126,9 @@ def _world(options: argparse.Namespace) -> World:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8"
             message = f"{options.catalogue}: cannot be read: {reason}"
+            if Path(options.catalogue).parent == Path() and not Path(options.catalogue).suffix:
+                names = " and ".join(BUILT_IN)
+                message = f"{options.catalogue}: no catalogue is called so; there are {names}"
             raise CatalogueError(message) from None
         world.catalogue = _catalogue(options.catalogue, text)
     world.reset()
@@ -161,7 +176,7 @@ async def _show(board: Board, stop: asyncio.Event) -> None:
     console = Console()
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while not stop.is_set():
-            live.update(board.render(), refresh=True)
+            live.update(board.render(console.height), refresh=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), REDRAW_S)
 

@@ -17,6 +17,8 @@ MOST_MODELS = 12
 LAST = 6
 _KEPT = 200
 _GOOD = 400
+_UNKNOWN_KEY = 401
+_ROOMY = 24
 _SHOWN = Decimal("0.000001")
 
 
@@ -39,6 +41,7 @@ class Board:
         self._faults: Counter[str] = Counter()
         self._last: deque[SeenRequest] = deque(maxlen=LAST)
         self._began = world.clock()
+        self._strangers = 0
         self.requests = 0
 
     def observe(self, seen: SeenRequest) -> None:
@@ -46,6 +49,7 @@ class Board:
         self.requests += 1
         self._faults.update(seen.faults)
         self._last.append(seen)
+        self._strangers = self._strangers + 1 if seen.status == _UNKNOWN_KEY else 0
         if seen.model is None:
             return
         tally = self._models.setdefault(seen.model, _Tally())
@@ -64,8 +68,8 @@ class Board:
             f"billed ${self._billed()} in {self._seconds():.0f} s"
         )
 
-    def render(self) -> RenderableType:
-        """The board as it stands."""
+    def render(self, height: int = _ROOMY) -> RenderableType:
+        """The board as it stands, in at most so many lines; the head always has its two."""
         from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
         from rich.text import Text  # noqa: PLC0415
 
@@ -76,9 +80,23 @@ class Board:
             f" {_count(self.requests, 'request')} · {self._world.in_flight} in flight · "
             f"billed ${self._billed()} · {self._seconds():.0f} s"
         )
-        return Group(head, self._models_table(), self._footer())
+        if self._strangers:
+            head.append(
+                f"\n The last {_count(self._strangers, 'request')} had no key of this simulator: "
+                "paste its export lines again",
+                style="yellow",
+            )
+        lines = max(0, height - (4 if self._strangers else 3))
+        requests = min(len(self._last), lines // 3)
+        models = max(0, lines - requests - (2 if self._faults else 1) - 1)
+        parts: list[RenderableType] = [head]
+        if models:
+            parts.append(self._models_table(min(models, MOST_MODELS)))
+        if lines:
+            parts.append(self._footer(requests))
+        return Group(*parts)
 
-    def _models_table(self) -> RenderableType:
+    def _models_table(self, most: int) -> RenderableType:
         from rich.table import Table  # noqa: PLC0415
 
         table = Table(box=None, pad_edge=False, expand=False, padding=(0, 1))
@@ -86,25 +104,26 @@ class Board:
         for name in ("served", "failed", "p50"):
             table.add_column(name, justify="right", no_wrap=True)
         ranked = sorted(self._models.items(), key=lambda item: -(item[1].served + item[1].failed))
-        for model, tally in ranked[:MOST_MODELS]:
+        for model, tally in ranked[:most]:
             typical = f"{median(tally.millis):,.0f} ms" if tally.millis else "–"
             failed = f"[red]{tally.failed}[/red]" if tally.failed else "0"
             table.add_row(f" {model}", str(tally.served), failed, typical)
-        if len(ranked) > MOST_MODELS:
-            table.add_row(f" and {len(ranked) - MOST_MODELS} more", "", "", "")
+        if len(ranked) > most:
+            table.add_row(f" and {len(ranked) - most} more", "", "", "")
         return table
 
-    def _footer(self) -> RenderableType:
+    def _footer(self, requests: int) -> RenderableType:
         from rich.text import Text  # noqa: PLC0415
 
         text = Text(no_wrap=True, overflow="ellipsis")
         if self._faults:
             fired = ", ".join(f"{kind} ×{n}" for kind, n in self._faults.most_common(5))
             text.append(f" faults: {fired}\n", style="yellow")
-        for seen in self._last:
+        for seen in list(self._last)[len(self._last) - requests :]:
             status = "–" if seen.status is None else str(seen.status)
             what = seen.model or f"{seen.method} {seen.path.removeprefix('/api/v1')}"
             text.append(f" {seen.n:5d}  {status}  {seen.outcome:11s}  {what}\n", style="dim")
+        text.right_crop(1)  # the end of the last line
         return text
 
     def _billed(self) -> str:

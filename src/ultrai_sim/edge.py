@@ -14,12 +14,13 @@ from aiohttp import web
 
 from ultrai_sim import refusals
 from ultrai_sim.refusals import Refusal
-from ultrai_sim.replies import OPEN_HEADERS, preflight_response
+from ultrai_sim.replies import OPEN_HEADERS, json_response, preflight_response
 from ultrai_sim.world import SEEN, WORLD, SeenRequest
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 INTERFACE = "/api/"
+INSIDE = "/sim"
 CLIENT_CLOSED = 499
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
@@ -27,8 +28,8 @@ SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 @web.middleware
 async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Write a request of the interface down, and turn what was raised into a response."""
-    if request.path.startswith("/sim/"):
-        return await handler(request)
+    if request.path == INSIDE or request.path.startswith(f"{INSIDE}/"):
+        return await _answer_inside(request, handler)
     world = request.app[WORLD]
     world.received += 1
     world.coming.apply(world)
@@ -80,6 +81,19 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise refusals.html_page(error.status, error.reason) from None
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         raise refusals.refuse(error.status, error.reason, headers=allow, anonymous=True) from None
+
+
+async def _answer_inside(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """As the handler answers; what aiohttp refuses is JSON here too."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        allowed = error.headers.get("Allow")
+        hint = f"GET {INSIDE} lists the routes" if allowed is None else f"it takes {allowed}"
+        message = f"{request.method} {request.path}: {error.reason}; {hint}"
+        headers = {} if allowed is None else {"Allow": allowed}
+        body = refusals.error_body(error.status, message)
+        return json_response(body, status=error.status, **headers)
 
 
 def _masked(request: web.Request) -> dict[str, str]:

@@ -24,6 +24,7 @@ from ultrai_sim.world import WORLD, World
 def sim_routes() -> list[web.RouteDef]:
     """The routes."""
     return [
+        web.get("/sim", _index),
         web.get("/sim/requests", _requests),
         web.get("/sim/bill", _bill),
         web.get("/sim/keys", _keys),
@@ -33,6 +34,23 @@ def sim_routes() -> list[web.RouteDef]:
         web.post("/sim/faults", _set_faults),
         web.post("/sim/reset", _reset),
     ]
+
+
+_INDEX = {
+    "GET /sim/requests": "what was asked, and how each ended; ?since=N: only those after number N",
+    "GET /sim/bill": "what was billed, by model, key and day",
+    "GET /sim/keys": "the keys there are, with their secrets",
+    "GET /sim/clock": "the simulator's time",
+    "POST /sim/clock": 'puts it forward: {"advance_s": 3600} or {"now": "2026-11-24T00:00:00Z"}',
+    "GET /sim/faults": "the faults that are set",
+    "POST /sim/faults": 'replaces them: {"faults": [{"kind": "cut"}]}',
+    "POST /sim/reset": "forgets all that was asked and billed",
+}
+
+
+async def _index(_request: web.Request) -> web.StreamResponse:
+    """The routes of this family, each with what it does."""
+    return json_response({"routes": _INDEX})
 
 
 async def _requests(request: web.Request) -> web.StreamResponse:

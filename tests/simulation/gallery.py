@@ -57,7 +57,7 @@ MOMENTS = {
 LESSONS = {
     "outage-and-recovery": "Fail within the deadline while it lasts, answer again when it is over.",
     "brown-out": "Retry what may be retried, a little, and go to a backup.",
-    "provider-down": "Answer from models that others serve, and say so.",
+    "provider-down": "Let others serve the same model; else answer from another, and say so.",
     "rate-limited": "Wait as long as was asked, never less.",
     "out-of-credit": "Stop asking at once; keep what has arrived; say that credit is needed.",
     "slow-first-token": "Do not take comments for life: wait for text as long as was set.",

@@ -179,8 +179,20 @@ def page() -> str:
         "| fault | form | failure | remedies | alone | backed |",
         "|---|---|---|---|---|---|",
     ]
-    lines = [_line(row) for row in rows()]
+    lines = [_line(row) for row in _watched(rows())]
     return "\n".join([*head, *lines, "", *_advice(), ""])
+
+
+def _watched(made: Iterator[Row]) -> Iterator[Row]:
+    """The same rows, counted for somebody who waits for them at a terminal."""
+    done = 0
+    for row in made:
+        done += 1
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\rfault matrix: {done} rows")
+        yield row
+    if done and sys.stderr.isatty():
+        sys.stderr.write("\n")
 
 
 def _line(row: Row) -> str:

@@ -10,7 +10,6 @@ remedy, a fault or a crash point was met less than 20 times.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -21,10 +20,10 @@ from dataclasses import dataclass, field
 
 from tests.simulation.invariants import violations
 from tests.simulation.stage import Play, play_seed
+from tests.simulation.telling import tell
 from tests.simulation.worlds import ACTIONS, CRASH_POINTS
 
 from ultrai.domain.outcome import FailureKind, Remedy
-from ultrai.testing.virtual_time import START_S
 from ultrai_sim.faults import KINDS
 
 ENOUGH = 20
@@ -115,31 +114,6 @@ def judge_batch(seeds: range) -> tuple[dict[int, list[str]], dict[str, Counter[s
     return wrong, coverage.counts, time.process_time() - began_s
 
 
-def tell(play: Play) -> str:
-    """The timeline of one world: what was asked, every Event, every request."""
-    terms = play.terms
-    lines = [f"world {terms.seed}: {len(terms.models)} models, {terms.latency}, {terms.network}"]
-    lines += [f"  fault {_given(fault)}" for fault in terms.faults]
-    lines.append(f"  dies at: {play.died_at or '-'}")
-    rows: list[tuple[float, str]] = []
-    for asked in play.asked:
-        name = asked.question.prompt.split(":")[0]
-        if asked.error is not None:
-            rows.append((asked.began_s, f"{name} refused: {asked.error}"))
-        for event in asked.events:
-            shape = event.to_dict()
-            for key in ("v", "seq", "run_id", "t_ms", "type", "query", "slots"):
-                shape.pop(key, None)
-            words = f"{name} {event.type.value} {json.dumps(shape, ensure_ascii=False)}"
-            rows.append((asked.began_s + event.t_ms / 1000, words[:300]))
-    for seen in play.world.requests:
-        words = f"  upstream: {seen.path} {seen.model or ''} {seen.status} {seen.outcome}"
-        faults = f" [{', '.join(seen.faults)}]" if seen.faults else ""
-        rows.append((seen.started_at - play.epoch_s, words + faults))
-    rows.sort(key=lambda row: row[0])
-    return "\n".join([*lines, *(f"{at_s - START_S:10.3f} s  {words}" for at_s, words in rows)])
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit 0: nothing wrong; 1: a violation, or too little was covered."""
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__.split("\n")[0])
@@ -204,11 +178,6 @@ def _tell_coverage(coverage: Coverage) -> None:
         for name in sorted({*counts, *MUST.get(group, ())}):
             sys.stdout.write(f"  {counts[name]:8d}  {name}\n")
     sys.stdout.write("\n")
-
-
-def _given(fault: object) -> str:
-    shown = repr(fault).removeprefix("Fault(").removesuffix(")")
-    return ", ".join(part for part in shown.split(", ") if not part.endswith("=None"))
 
 
 if __name__ == "__main__":

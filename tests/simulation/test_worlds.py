@@ -120,5 +120,7 @@ def test_a_missing_event_is_noticed():
 def test_one_world_is_told_event_by_event(capsys):
     assert main(["--seed", "1"]) == 0
     told = capsys.readouterr().out
-    assert "run_started" in told
-    assert "upstream: /api/v1/chat/completions" in told
+    assert "upstream    /chat/completions" in told
+    assert "attempt 1: asks " in told
+    assert '{"' not in told, "for a person, not for a parser"
+    assert "a day later all is asked again" in told.split("healed:")[0]

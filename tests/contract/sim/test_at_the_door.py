@@ -13,9 +13,52 @@ import pytest
 from tests.contract.sim.talking import ask, with_simulator
 
 from ultrai_sim import Fault, Simulator, World
+from ultrai_sim.__main__ import main
 from ultrai_sim.checking import describe, doubts
+from ultrai_sim.scenario import gallery
 
 ROOT = Path(__file__).parents[3]
+
+
+def test_its_own_routes_are_listed_and_refuse_in_json() -> None:
+    async def story(sim: Simulator) -> list[tuple[int, object]]:
+        root = sim.base_url.removesuffix("/api/v1")
+        heard = []
+        async with aiohttp.ClientSession() as session:
+            for path in ("/sim", "/sim/reset", "/sim/nothing"):
+                async with session.get(root + path) as answer:
+                    heard.append((answer.status, await answer.json()))
+            for route in heard[0][1]["routes"]:
+                method, path = route.split()
+                async with session.request(method, root + path, data=b"{}") as answer:
+                    assert answer.status in {200, 400}, route
+        return heard
+
+    index, reset, nothing = with_simulator(World(), story)
+    assert "POST /sim/faults" in index[1]["routes"]
+    assert (reset[0], reset[1]["error"]["code"]) == (405, 405)
+    assert "it takes POST" in reset[1]["error"]["message"]
+    assert nothing[0] == 404
+    assert "GET /sim lists the routes" in nothing[1]["error"]["message"]
+
+
+@pytest.mark.parametrize("flag", ["--scenario", "--check"])
+def test_the_gallery_is_listed_in_lines_of_eighty(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([flag, "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert sum(not line.startswith(" ") for line in lines) == len(gallery())
+
+
+def test_a_catalogue_that_nobody_has_is_told_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--catalogue", "nope"]) == 2
+    assert "nope: no catalogue is called so; there are today and report-2025" in (
+        capsys.readouterr().err
+    )
 
 
 def program(*arguments: str) -> subprocess.Popen[str]:

@@ -129,6 +129,33 @@ def test_the_board_tells_what_happened():
     assert board.summary().startswith("4 requests came, 1 fault fired, billed $0.00")
 
 
+@pytest.mark.parametrize("height", [4, 6, 9, 14, 24, 60])
+def test_the_board_fits_into_a_terminal_of_any_height_and_says_whose_key_is_strange(height):
+    from rich.console import Console
+
+    world = World(faults=[Fault(kind="status", status=503, attempts=(1,))])
+    board = Board(world, "http://127.0.0.1:1/api/v1")
+    world.observers.append(board.observe)
+
+    async def story(sim):
+        for model in list(world.listing.models)[:20]:
+            await ask(sim, model)
+        await fetch(sim, "/key", key="sk-or-v1-of-another-seed")
+
+    with_simulator(world, story)
+    console = Console(width=80, record=True, no_color=True, file=StringIO())
+    console.print(board.render(height))
+    shown = console.export_text().splitlines()
+    assert len(shown) < height
+    assert "21 requests" in shown[1]
+    assert "The last 1 request had no key of this simulator" in shown[2]
+    if height >= 24:
+        assert "401" in shown[-1]
+        assert any(line.startswith(" and ") for line in shown), (
+            "models that have no room are counted"
+        )
+
+
 def test_the_same_question_is_read_anew_once_its_model_has_changed():
     row = load_catalogue("today").models[MODEL]
     heedless = replace(row, parameters=[name for name in row.parameters if name != "stop"])

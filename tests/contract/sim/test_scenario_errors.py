@@ -98,9 +98,8 @@ def test_every_scenario_of_the_gallery_is_good(name, capsys):
     assert gallery()[name].endswith(".")
 
 
-def test_the_gallery_is_listed_and_named_where_a_name_is_wrong(capsys):
-    assert main(["--scenario", "list"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(gallery()) == 12
+def test_the_gallery_is_named_where_a_name_is_wrong(capsys):
+    assert len(gallery()) == 12
     assert main(["--scenario", "outtage"]) == 2
     assert "nearest: 'outage-and-recovery'" in capsys.readouterr().err
 
