@@ -128,6 +128,8 @@ class Reconciliation:
 
     async def run(self, *, watch: bool = False) -> AsyncIterator[Reconciled]:
         """Ask for each once, or until nothing is open any more."""
+        if self.alarm is not None:
+            self.alarm.wake()  # the first finding may be minutes away, and what is wrong is so now
         rounds = self.reconciler.until_done() if watch else self.reconciler.once()
         async for each in rounds:
             yield each

@@ -19,11 +19,12 @@ from ultrai.assembly.opening import Opened, Pieces, StoreRoom
 from ultrai.assembly.tuned import house_of
 from ultrai.domain.ask import Ask
 from ultrai.domain.cocktail import CocktailBook
-from ultrai.domain.errors import SettingsError, StoreError, UsageError
+from ultrai.domain.errors import StoreError, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.plan import Plan
 from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message
 from ultrai.domain.report import Report, RunSummary
+from ultrai.settings.alerts import alerts_off
 from ultrai.settings.cocktails import CocktailFile, shipped_file
 from ultrai.settings.model import Settings
 
@@ -257,7 +258,7 @@ class UltrAI:
         if alarm is None and self.settings.alerts is not None:
             raise StoreError("alerts need a database that can be written")
         if alarm is None:
-            raise SettingsError("no alerts are set", hint="add a table [alerts] to ultrai.toml")
+            raise alerts_off(self.settings.source)
         return alarm
 
     async def metrics(self) -> str:

@@ -9,11 +9,11 @@ import click
 
 from ultrai.cli.exits import NO_ANSWER
 from ultrai.cli.wishes import GroupThatActs, Wishes
-from ultrai.domain.errors import SettingsError
 
 if TYPE_CHECKING:
     from ultrai.domain.alert import Parcel, Standing
     from ultrai.engine.alerting import Delivery
+    from ultrai.settings.alert_sinks import AlertSettings
 
 Sinks = Mapping[str, tuple[str, str]]
 Found = tuple[Sequence["Standing"], Sequence[tuple["Parcel", str]]]
@@ -37,7 +37,7 @@ def command(context: click.Context, *, as_json: bool) -> int:
 @_json
 @click.pass_obj
 def list_(wishes: Wishes, *, as_json: bool) -> int:
-    """Show how everything stands that is watched, who is told, and what waits to be delivered.
+    """Show what is watched and how it stands, who is told, and what waits to be delivered.
 
     Asks the upstream about the key; tells nobody anything.
     """
@@ -50,23 +50,24 @@ def list_(wishes: Wishes, *, as_json: bool) -> int:
 def test(wishes: Wishes, *, as_json: bool) -> int:
     """Send a test alert to everybody who is to be told.
 
-    Exit codes: 0 it reached all, 4 it did not.
+    Exit codes: 0 it reached all, 4 it did not, or nobody is to be told.
     """
     from ultrai.cli.alert_lines import alert_lines
     from ultrai.cli.output import write_json, write_lines
-    from ultrai.cli.render.alerts import deliveries_table, delivery_to_dict
+    from ultrai.cli.render.alerts import deliveries_lines, delivery_to_dict
     from ultrai.cli.running import run_async
     from ultrai.cli.terminal import standard_output
 
-    sinks = _sinks(wishes)
+    sinks = _sinks(_alerts(wishes))
     with alert_lines():
         deliveries = run_async(_test(wishes))
     if as_json:
         write_json({"deliveries": [delivery_to_dict(each, sinks) for each in deliveries]})
     else:
         output = standard_output()
-        write_lines(output, deliveries_table(deliveries, sinks, width=output.table_width))
-    return 0 if all(each.problem is None for each in deliveries) else NO_ANSWER
+        write_lines(output, deliveries_lines(deliveries, sinks, width=output.table_width))
+    has_arrived = bool(deliveries) and all(each.problem is None for each in deliveries)
+    return 0 if has_arrived else NO_ANSWER
 
 
 def _list(wishes: Wishes, *, as_json: bool) -> int:
@@ -75,22 +76,30 @@ def _list(wishes: Wishes, *, as_json: bool) -> int:
     from ultrai.cli.running import run_async
     from ultrai.cli.terminal import standard_output
 
-    sinks = _sinks(wishes)
+    alerts = _alerts(wishes)
+    sinks, rules = _sinks(alerts), alerts.rules
     found, waiting = run_async(_look(wishes))
     if as_json:
-        write_json(alerts_to_dict(found, waiting, sinks=sinks))
+        write_json(alerts_to_dict(found, waiting, sinks=sinks, rules=rules))
         return 0
     output = standard_output()
-    write_lines(output, alerts_lines(found, waiting, sinks=sinks, width=output.table_width))
+    width = output.table_width
+    write_lines(output, alerts_lines(found, waiting, sinks=sinks, rules=rules, width=width))
     return 0
 
 
-def _sinks(wishes: Wishes) -> Sinks:
+def _alerts(wishes: Wishes) -> AlertSettings:
+    from ultrai.settings.alerts import alerts_off
+
+    settings = wishes.load_settings()
+    if settings.alerts is None:
+        raise alerts_off(settings.source)
+    return settings.alerts
+
+
+def _sinks(alerts: AlertSettings) -> Sinks:
     from ultrai.assembly.alarms import sinks_of
 
-    alerts = wishes.load_settings().alerts
-    if alerts is None:
-        raise SettingsError("no alerts are set", hint="add a table [alerts] to ultrai.toml")
     log = {"log": ("log", "ultrai.alerts")} if alerts.log else {}
     return {**log, **sinks_of(alerts)}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from ultrai.cli.wishes import GroupThatActs, Wishes
+from ultrai.cli.wishes import AmountCommand, GroupThatActs, Wishes
 from ultrai.domain.errors import NotFound, UsageError
 from ultrai.domain.money import parse_usd
 
@@ -47,7 +47,7 @@ def command(context: click.Context, *, as_json: bool) -> int:
     return 0
 
 
-@command.command("set")
+@command.command("set", cls=AmountCommand)
 @click.argument("words", nargs=-1, metavar="[NAME] USD")
 @click.option("--limit", metavar="USD", help="The ceiling, instead of the last argument.")
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from ultrai.cli.wishes import GroupThatActs, Wishes
+from ultrai.cli.wishes import AmountCommand, GroupThatActs, Wishes
 from ultrai.domain.errors import CredentialsError, UsageError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def create(wishes: Wishes, /, **flags: Unpack[_NewKeyFlags]) -> int:
     return 0
 
 
-@command.command("limit")
+@command.command("limit", cls=AmountCommand)
 @click.argument("key")
 @click.argument("usd")
 @_reset

@@ -27,7 +27,7 @@ def command(wishes: Wishes, *, watch: bool, as_json: bool) -> int:
     from ultrai.cli.alert_lines import alert_lines
     from ultrai.cli.running import run_async
 
-    with alert_lines():
+    with alert_lines(at_once=True):
         run_async(_reconcile(wishes, watch=watch, as_json=as_json))
     return 0
 

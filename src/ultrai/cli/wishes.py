@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from ultrai.settings.model import Settings
+
+_BELOW_ZERO = re.compile(r"-\$?\.?\d")
 
 
 @dataclass(slots=True)
@@ -73,6 +76,18 @@ class UltraiCommand(click.Command):
         own = super().get_params(ctx)
         *flags, last = own
         return [*flags, *common_options(), last]
+
+
+class AmountCommand(UltraiCommand):
+    """A command with an amount among its arguments: one below zero is no unknown flag."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with a better word for what begins with a minus and a figure."""
+        before = args[: args.index("--")] if "--" in args else args
+        for text in before:
+            if _BELOW_ZERO.match(text):
+                raise click.UsageError(f"{text} is no amount in USD: it must be positive", ctx=ctx)
+        return super().parse_args(ctx, args)
 
 
 class UltraiGroup(click.Group):

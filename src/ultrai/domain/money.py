@@ -45,7 +45,10 @@ def parse_usd(text: str) -> int:
     except InvalidOperation:
         message = f"{text!r} is not an amount in USD"
         raise ValueError(message) from None
-    if not usd.is_finite() or usd < 0 or usd > _CEILING_USD:
+    if usd.is_finite() and usd < 0:
+        message = f"{text!r} is no amount in USD: it must be positive"
+        raise ValueError(message)
+    if not usd.is_finite() or usd > _CEILING_USD:
         message = f"{text!r} is not an amount in USD between 0 and {_CEILING_USD:,}"
         raise ValueError(message)
     return int(usd * NANOS_PER_USD)

@@ -237,7 +237,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One line of a history."""
+    """One line of a history. `cost_known`: whether `cost_nanos` is the whole truth."""
 
     id: str
     created_at: str
@@ -245,6 +245,7 @@ class RunSummary:
     cocktail: str | None
     cost_nanos: int | None
     prompt: str
+    cost_known: bool
 
     def to_dict(self) -> dict[str, object]:
         """The JSON shape of the contract."""
@@ -254,6 +255,7 @@ class RunSummary:
             "status": self.status.value,
             "cocktail": self.cocktail,
             "cost_usd": None if self.cost_nanos is None else format_usd(self.cost_nanos),
+            "cost_known": self.cost_known,
             "prompt": self.prompt,
         }
 

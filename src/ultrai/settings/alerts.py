@@ -35,6 +35,7 @@ from ultrai.settings.secrets import (
 _MOST_SINKS = 20
 _MOST_PERCENT = 1000
 _PORTS: Final = MappingProxyType({"smtp": 587, "smtps": 465})
+HOW_TO_TELL: Final = "[[alerts.to]] with a webhook, email or command names who is told"
 _NOT_HANDED_ON: Final = ("OPENROUTER_", "VAULT_", "AWS_", "ULTRAI_DATABASE_URL")
 
 
@@ -71,9 +72,9 @@ _FIELDS: Final[Mapping[str, tuple[str, Any]]] = MappingProxyType(
 
 def read_alerts(layer: Layer, world: World) -> AlertSettings | None:
     """What the table says; None where there is none, and then nothing is watched."""
-    parts = {path[1]: entry for path, entry in layer.items() if path[0] == "alerts"}
-    if not parts:
+    if ("alerts",) not in layer:
         return None
+    parts = {path[1]: entry for path, entry in layer.items() if path[0] == "alerts" and path[1:]}
     chosen: dict[str, Any] = {
         name: rule.read(parts[key]) for key, (name, rule) in _FIELDS.items() if key in parts
     }
@@ -84,6 +85,15 @@ def read_alerts(layer: Layer, world: World) -> AlertSettings | None:
         rules=rules,
         to=_sinks(parts["to"], world) if "to" in parts else (),
         log=TOGGLE.read(parts["log"]) if "log" in parts else True,
+    )
+
+
+def alerts_off(source: Path | None) -> SettingsError:
+    """What to raise where alerts are asked about and the settings turn none on."""
+    file = source or "ultrai.toml"
+    return SettingsError(
+        "alerts are off: nothing is watched and nobody is told",
+        hint=f"write a line [alerts] in {file}; below it, {HOW_TO_TELL}",
     )
 
 

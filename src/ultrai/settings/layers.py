@@ -51,6 +51,9 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 NAMED: Final = ("upstreams", "budgets")
 
+SWITCHES: Final = ("alerts",)
+"""Tables that turn something on by standing there, even empty: an Entry of their own says so."""
+
 OPEN_TABLES: Final = ("pace_per_minute", "cocktails")
 """Tables whose keys are chosen by the user."""
 
@@ -170,7 +173,8 @@ def _table_entries(name: str, entry: Entry, *, under: KeyPath) -> Layer:
     children = _children(entry.value, entry.origin, under=under)
     if name in TABLES:
         children = _known(children, TABLES[name])
-    return {(name, key): leaf for key, leaf in children}
+    switch: Layer = {(name,): entry} if name in SWITCHES else {}
+    return {**switch, **{(name, key): leaf for key, leaf in children}}
 
 
 def _spread(path: KeyPath, entry: Entry) -> Layer:

@@ -98,12 +98,13 @@ class RunReader:
         return corrected(report, read_corrections(connection, row.id))
 
     def _summary(self, connection: Connection, row: Row[Any, Any, Any]) -> RunSummary:
-        status, cost_nanos = row.status, row.cost_nanos
+        status, cost_nanos, cost_known = row.status, row.cost_nanos, bool(row.cost_known)
         if status == _RUNNING and not self._database.is_alive(row.owner):
             status = RunStatus.INTERRUPTED
             with suppress(StoreError):  # one damaged Run must not hide the others
                 report = self._report(connection, row)
-                status, cost_nanos = report.status, report.cost_nanos
+                status = report.status
+                cost_nanos, cost_known = report.cost_nanos, report.cost_known
         return RunSummary(
             id=row.id,
             created_at=row.created_at,
@@ -111,4 +112,5 @@ class RunReader:
             cocktail=row.cocktail,
             cost_nanos=cost_nanos,
             prompt=row.prompt,
+            cost_known=cost_known,
         )

@@ -203,6 +203,7 @@ class MemoryHistory:
                         cocktail=report.cocktail,
                         cost_nanos=report.cost_nanos,
                         prompt=prompt,
+                        cost_known=report.cost_known,
                     )
                 )
         return found[:limit]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.contract.money.command import surroundings, ultrai
 from tests.contract.money.mailbox import Mailbox
 from tests.contract.money.test_alert_sinks import Hook
-from tests.contract.money.test_keys import ultrai
 from tests.contract.sim.talking import with_simulator
 
-from ultrai_sim import World
+from ultrai import Settings
+from ultrai import open as open_ultrai
+from ultrai.assembly.books import Reconciliation
+from ultrai_sim import Fault, World
 
 MODEL = "openai/gpt-4o-mini"
 
@@ -125,7 +130,35 @@ def test_without_the_table_there_is_one_clear_line(tmp_path: Path, command: str)
 
     code, out, error = with_simulator(World(), story)
     assert (code, out) == (2, "")
-    assert error == "error: no alerts are set — add a table [alerts] to ultrai.toml\n"
+    assert error.startswith("error: alerts are off: nothing is watched and nobody is told — write")
+    assert "[alerts] in ultrai.toml; below it, [[alerts.to]] with a webhook, email or" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "told"),
+    [("", 0, "only the log is told: standard error"), ("log = false", 4, "nobody is told")],
+)
+def test_a_table_without_receivers_says_what_is_on_and_what_names_one(
+    tmp_path: Path, table: str, code: int, told: str
+) -> None:
+    path = tmp_path / "ultrai.toml"
+    path.write_text(f"[alerts]\n{table}\n")
+    config = ("--config", str(path))
+
+    async def story(sim):
+        listed = await ultrai(sim, tmp_path, "alerts", *config)
+        tested = await ultrai(sim, tmp_path, "alerts", "test", *config)
+        rules = await ultrai(sim, tmp_path, "alerts", "list", "--json", *config)
+        return listed, tested, rules
+
+    listed, tested, rules = with_simulator(World(), story)
+    assert (listed[0], tested[0]) == (0, code)
+    for out in (listed[1], tested[1]):
+        assert told in out
+        assert "[[alerts.to]] with a webhook, email or command" in out
+    assert "on   budget_refused, budget_closed; budget and key_limit at 50, 80, 100 %" in listed[1]
+    assert json.loads(rules[1])["rules"]["unknown_usd"] == "1"
 
 
 def test_a_run_that_a_budget_refuses_is_told_once_a_day(tmp_path: Path) -> None:
@@ -160,3 +193,53 @@ def test_reconciling_looks_too(tmp_path: Path) -> None:
     assert (asked[0], told[0]) == (0, 0)
     assert "alert" not in asked[2]
     assert "alert: budget small has spent" in told[2]
+
+
+def test_watching_tells_while_it_watches(tmp_path: Path) -> None:
+    """A cost stays open for an hour; the alert does not wait for it."""
+    world = World(faults=[Fault(kind="cut", after=3, attempts=1)], generation_lag_s=3600)
+
+    async def story(sim):
+        quiet = tmp_path / "quiet.toml"
+        quiet.write_text('[budgets.small]\nlimit_usd = 0.0005\nper = "month"\n')
+        await ultrai(sim, tmp_path, *ask("--config", str(quiet)))
+        command = ("reconcile", "--watch", *configured(tmp_path))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ultrai.cli", *command),
+            env=surroundings(sim, tmp_path),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        line = (await process.stderr.readline()).decode()
+        is_watching = process.returncode is None
+        process.kill()
+        await process.wait()
+        return line, is_watching
+
+    line, is_watching = with_simulator(world, story)
+    assert line.startswith("alert: budget small has spent")
+    assert is_watching
+
+
+def test_reconciling_looks_before_it_asks(tmp_path: Path) -> None:
+    """What the upstream says may be minutes away."""
+    seen: list[str] = []
+
+    class Asking:
+        async def until_done(self):
+            seen.append("asked")
+            for finding in ():
+                yield finding
+
+    class Watching:
+        def wake(self) -> None:
+            seen.append("looked")
+
+    async def reconcile() -> None:
+        async with open_ultrai(Settings(home=tmp_path)) as u:
+            run = Reconciliation(await u.books(), Asking(), Watching()).run(watch=True)
+            assert [each async for each in run] == []
+
+    asyncio.run(reconcile())
+    assert seen == ["looked", "asked", "looked"]

@@ -48,6 +48,28 @@ def test_a_new_name_is_a_new_budget_with_the_defaults(tmp_path: Path) -> None:
     assert (row["period"], row["scope"], row["hard"]) == ("total", "global", True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("budget", "set", "tag-team=x-month", "-1"),
+        ("budget", "set", "-0.5"),
+        ("budget", "set", "-$.5"),
+        ("budget", "set", "--limit", "-1"),
+        ("budget", "set", "x", "--", "-5"),
+        ("keys", "limit", "worker", "-3"),
+        ("keys", "create", "worker", "--limit", "-3"),
+    ],
+)
+def test_an_amount_below_zero_is_no_unknown_flag(tmp_path: Path, arguments) -> None:
+    async def story(sim):
+        return await ultrai(sim, tmp_path, *arguments)
+
+    code, out, error = with_simulator(World(), story)
+    assert (code, out) == (2, "")
+    assert "is no amount in USD: it must be positive" in error
+    assert error.count("\n") == 1
+
+
 def test_what_is_no_amount_changes_nothing(tmp_path: Path) -> None:
     code, error = after(tmp_path, "tag-team=x-month", "much")
     assert code == 2

@@ -17,6 +17,13 @@ def test_without_the_table_nothing_is_watched(loaded):
     assert loaded("[alerts]\nlog = true").alerts.rules == AlertRules()
 
 
+def test_an_empty_table_turns_alerts_on(loaded):
+    assert loaded("[alerts]").alerts.rules == AlertRules()
+    profiles = "[profiles.dev.alerts]\n[profiles.prod]"
+    assert loaded(profiles, {"ULTRAI_ENV": "dev"}).alerts.log
+    assert loaded(profiles, {"ULTRAI_ENV": "prod"}).alerts is None
+
+
 def test_every_rule_can_be_set_and_switched_off(loaded):
     text = """
         [alerts]

@@ -61,7 +61,7 @@ def test_any_run_folds_to_the_same_report_from_the_database(path, events, flushe
     assert stored.to_dict() == live.to_dict()
     assert summary.status is live.status
     if live.status is not RunStatus.RUNNING:
-        assert summary.cost_nanos == live.cost_nanos
+        assert (summary.cost_nanos, summary.cost_known) == (live.cost_nanos, live.cost_known)
 
 
 def test_runs_are_listed_newest_first(history):
@@ -87,6 +87,7 @@ def test_a_summary_says_what_the_contract_lists(history):
         "status": "complete",
         "cocktail": "PREMIUM",
         "cost_usd": "0.0000012",
+        "cost_known": True,
         "prompt": "why?",
     }
 
@@ -158,6 +159,7 @@ def test_a_run_left_open_by_a_closed_process_reads_interrupted_and_nothing_is_wr
         report = asyncio.run(history.load_report("run_1"))
 
     assert (run.status, run.cost_nanos) == (RunStatus.INTERRUPTED, 1200)
+    assert not run.cost_known
     assert report.status is RunStatus.INTERRUPTED
     assert [slot.state for slot in report.slots] == [SlotState.ANSWERED, SlotState.CANCELLED]
     assert report.slots[1].attempts[0].partial.text == "half"

@@ -34,7 +34,7 @@ def history_table(runs: Sequence[RunSummary], *, width: int | None) -> list[Line
             Cell(_moment(run.created_at)),
             Cell(run.status.value, _STATUS_STYLES.get(run.status, Style.BAD)),
             Cell(one_line(run.cocktail or "–")),
-            Cell(money(run.cost_nanos)),
+            Cell(_cost(run)),
             Cell(one_line(run.prompt, limit=120)),
         ]
         for run in runs
@@ -61,6 +61,12 @@ def report_lines(report: Report, *, failed_only: bool, width: int | None) -> lis
     for notice in report.notices:
         lines.extend(paragraph(f"note: {one_line(notice.message)}", Style.ODD, width=width))
     return lines
+
+
+def _cost(run: RunSummary) -> str:
+    """An amount, after `~` where not all of it is known."""
+    is_sure = run.cost_known or run.cost_nanos is None
+    return money(run.cost_nanos) if is_sure else f"~{money(run.cost_nanos)}"
 
 
 def _messages(report: Report) -> list[tuple[str, str]]:
