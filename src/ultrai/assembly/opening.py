@@ -234,9 +234,10 @@ def _open_database(settings: Settings, *, inline: bool) -> Database:
         database = open_server(url, inline=inline)
     else:
         database = open_database(_database_path(settings), inline=inline)
-    if database.is_writable:
+    if database.is_writable and settings.source is not None:
+        source = str(settings.source.absolute())
         book = BudgetBook(database)
-        book.adopt(settings.budgets, environment=settings.environment)
+        book.adopt(settings.budgets, source=source, environment=settings.environment)
     return database
 
 

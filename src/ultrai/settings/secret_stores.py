@@ -17,7 +17,7 @@ from ultrai.settings.hush import hushed
 from ultrai.settings.places import World
 from ultrai.settings.store_forms import FORMS, PATIENCE_S, in_words
 
-_USER: Final = re.compile(r"//[^/@]*@")
+_HOST: Final = re.compile(r"(https?://)(?:[^/?#]*@)?([^/?#@]*)(?:[/?#][^@]*)?")
 
 
 def from_keyring(rest: str, *, world: World, folder: Path) -> str:
@@ -64,7 +64,7 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
         raise
     except Exception as error:  # noqa: BLE001 - of hvac, of requests, of a body that is no JSON
         raise CredentialsError(
-            f"the Vault at {_USER.sub('//', address)} did not give "
+            f"the Vault{_at(address)} did not give "
             f"{match['mount']}/{match['path']}: {in_words(error)}",
             hint="check VAULT_ADDR, the token and its policy",
         ) from None
@@ -74,6 +74,12 @@ def from_vault(rest: str, *, world: World, folder: Path) -> str:
             hint=FORMS["vault"].hint,
         )
     return value
+
+
+def _at(address: str) -> str:
+    """Where a Vault is, as it may be told: its host. Nothing where a password may be in it."""
+    match = _HOST.fullmatch(address)
+    return "" if match is None else f" at {match[1]}{match[2]}"
 
 
 def _opened(hvac: ModuleType, address: str, *, environ: Mapping[str, str]) -> Any:

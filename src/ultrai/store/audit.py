@@ -1,4 +1,7 @@
-"""Checks the ledger: every hash, every number, every balance."""
+"""Checks the ledger: every hash, every number, every balance.
+
+All of it is read as it stood at one moment, so that what is written meanwhile is no finding.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from ultrai.domain.spending import Audit, ChainHead
+from ultrai.store.balances import Balances
 from ultrai.store.chain import COLUMNS, genesis, next_head
-from ultrai.store.ledger_tables import CHAINS, ENTRIES, OPEN_RUNS, SEALS
+from ultrai.store.ledger_statements import compile_ledger
+from ultrai.store.ledger_tables import BALANCES, CHAINS, ENTRIES, OPEN_RUNS, SEALS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -18,6 +23,11 @@ if TYPE_CHECKING:
 
 _MOST_PROBLEMS = 20
 _AT_ONCE = 2000
+# https://www.sqlite.org/isolation.html, https://www.postgresql.org/docs/current/transaction-iso.html
+_ONE_MOMENT = {
+    "sqlite": "BEGIN",
+    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+}
 
 
 def verify(database: Database, kept: Iterable[ChainHead] = ()) -> Audit:
@@ -26,6 +36,7 @@ def verify(database: Database, kept: Iterable[ChainHead] = ()) -> Audit:
     heads: list[ChainHead] = []
     entries = seals = 0
     with database.engine.connect() as connection:
+        connection.exec_driver_sql(_ONE_MOMENT[database.engine.name])
         ends = {row.writer: row for row in connection.execute(select(CHAINS))}
         writers = set(ends) | {
             row[0] for row in connection.execute(select(ENTRIES.c.writer).distinct())
@@ -45,6 +56,8 @@ def verify(database: Database, kept: Iterable[ChainHead] = ()) -> Audit:
                 )
         problems += [f"chain {writer}: nothing is left of entry {seq}" for writer, seq in wanted]
         problems += _unbalanced(connection)
+        problems += _miscounted(connection)
+        connection.rollback()
     return Audit(entries, seals, tuple(heads), tuple(problems[:_MOST_PROBLEMS]))
 
 
@@ -127,3 +140,24 @@ def _unbalanced(connection: Connection) -> list[str]:
         f"{run_id} is over and still holds {nanos} nanodollars"
         for run_id, nanos in connection.execute(query)
     ]
+
+
+def _miscounted(connection: Connection) -> list[str]:
+    """Balances, which Budgets are held by, that are not what the entries add up to."""
+    cursor = connection.connection.cursor()
+    counting = Balances(cursor, compile_ledger(connection.dialect))
+    problems = []
+    for row in connection.execute(select(BALANCES).where(BALANCES.c.counted)).all():
+        budget = counting.budgets.get(row.budget)
+        if budget is None:
+            continue
+        counted = counting.count(budget, row.period_start)
+        told = (row.posted_nanos, row.held_nanos, row.unknown)
+        if told != (counted.posted, counted.held, counted.unknown):
+            since = f" since {row.period_start}" if row.period_start else ""
+            problems.append(
+                f"budget {row.budget}{since} says {row.posted_nanos} posted and {row.held_nanos} "
+                f"held, the entries say {counted.posted} and {counted.held}"
+            )
+    cursor.close()
+    return problems

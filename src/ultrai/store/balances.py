@@ -133,22 +133,31 @@ class Balances:
         if rows:
             self._cursor.executemany(self._statements.write_balance, rows)
 
+    def count(self, budget: Budget, within: str) -> Balance:
+        """What the entries of one period add up to.
+
+        `within`: any moment of it; of a Budget per Run, the Run's id.
+        """
+        if budget.period is Period.RUN:
+            self._cursor.execute(self._statements.sum_run, {"run_id": within})
+        else:
+            since, until = _bounds(budget.period, within)
+            self._cursor.execute(self._statements.sum_period, {"since": since, "until": until})
+        total = Balance()
+        for key, environment, user, feature, tags, posted, held, unknown in self._cursor.fetchall():
+            told = msgspec.json.decode(tags, type=dict[str, str]) if tags else None
+            spender = Payer("", within, key, environment, user, feature, told)
+            if budget.subject in spender.subjects(budget.scope):
+                total.posted += int(posted)
+                total.held += int(held)
+                total.unknown += int(unknown)
+        return total
+
     def _read_budgets(self) -> dict[str, Budget]:
         if self._statements.share_budgets is not None:
             self._cursor.execute(self._statements.share_budgets)
         self._cursor.execute(self._statements.read_budgets)
-        return {
-            row[0]: Budget(
-                name=row[0],
-                scope=Scope(row[1]),
-                subject=row[2],
-                period=Period(row[3]),
-                limit_nanos=row[4],
-                hard=bool(row[5]),
-                closed=bool(row[6]),
-            )
-            for row in self._cursor.fetchall()
-        }
+        return {row[0]: budget_of(row) for row in self._cursor.fetchall()}
 
     def _locked(self, key: Key, payer: Payer) -> Balance:
         parameters = {"budget": key[0], "period_start": key[1]}
@@ -160,7 +169,8 @@ class Balances:
         assert row is not None
         if row[3]:
             return Balance(*row[:3])
-        balance = self._counted(self.budgets[key[0]], payer)
+        began = payer.run_id if self.budgets[key[0]].period is Period.RUN else payer.began_at
+        balance = self.count(self.budgets[key[0]], began)
         balance.changed = True
         return balance
 
@@ -168,25 +178,23 @@ class Balances:
         self._cursor.execute(self._statements.lock_balance, parameters)
         return self._cursor.fetchone()
 
-    def _counted(self, budget: Budget, payer: Payer) -> Balance:
-        """What the entries of the Run's period add up to."""
-        if budget.period is Period.RUN:
-            self._cursor.execute(self._statements.sum_run, {"run_id": payer.run_id})
-        else:
-            since, until = _bounds(budget.period, payer.began_at)
-            self._cursor.execute(self._statements.sum_period, {"since": since, "until": until})
-        total = Balance()
-        for key, environment, user, feature, tags, posted, held, unknown in self._cursor.fetchall():
-            told = msgspec.json.decode(tags, type=dict[str, str]) if tags else None
-            spender = Payer("", payer.began_at, key, environment, user, feature, told)
-            if budget.subject in spender.subjects(budget.scope):
-                total.posted += int(posted)
-                total.held += int(held)
-                total.unknown += int(unknown)
-        return total
+
+def budget_of(row: Any) -> Budget:
+    """The Budget of a row of `read_budgets`."""
+    return Budget(
+        name=row[0],
+        scope=Scope(row[1]),
+        subject=row[2],
+        period=Period(row[3]),
+        limit_nanos=row[4],
+        hard=bool(row[5]),
+        closed=bool(row[6]),
+    )
 
 
 def _bounds(period: Period, began_at: str) -> tuple[str, str]:
+    if period is Period.TOTAL:
+        return "", _AFTER_ALL
     moment = datetime.fromisoformat(began_at)
     end = period_end(period, moment)
     return period_start(period, moment), _AFTER_ALL if end is None else stamp(end)

@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from ultrai.domain.budget import Budget, BudgetState, Payer, Period, Scope
+from ultrai.domain.budget import Budget, BudgetState, Payer, Scope
 from ultrai.domain.errors import NotFound
 from ultrai.domain.stamp import stamp
 from ultrai.policy.budgeting import period_start
-from ultrai.store.balances import Balances
+from ultrai.store.balances import Balances, budget_of
 from ultrai.store.ledger_statements import compile_ledger
-from ultrai.store.ledger_tables import BUDGETS
 
 if TYPE_CHECKING:
     from ultrai.store.database import Database
 
 BY_HAND = ""
-FROM_SETTINGS = "settings"
+_FROM_SETTINGS = "settings"
 
 
 def read_budgets(database: Database) -> list[Budget]:
@@ -31,22 +28,8 @@ def read_budgets(database: Database) -> list[Budget]:
 
 def _read_with_origins(database: Database) -> list[tuple[Budget, str]]:
     with database.engine.connect() as connection:
-        rows = connection.execute(select(BUDGETS).order_by(BUDGETS.c.name)).all()
-    return [
-        (
-            Budget(
-                name=row.name,
-                scope=Scope(row.scope),
-                subject=row.subject,
-                period=Period(row.period),
-                limit_nanos=row.limit_nanos,
-                hard=bool(row.hard),
-                closed=bool(row.closed),
-            ),
-            row.origin,
-        )
-        for row in rows
-    ]
+        rows = connection.exec_driver_sql(compile_ledger(database.engine.dialect).read_budgets)
+        return [(budget_of(row), str(row[7])) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +42,28 @@ class BudgetBook:
         """Make or change the Budget; what was spent in its period counts. Opens a closed one."""
         self.database.transact(lambda cursor: self._set(cursor, budget, origin=origin))
 
-    def adopt(self, budgets: Sequence[Budget], *, environment: str | None) -> None:
-        """Let the settings' Budgets of this profile be these; all others stay."""
-        origin = FROM_SETTINGS if environment is None else f"{FROM_SETTINGS}@{environment}"
-        there_now = _read_with_origins(self.database)
-        known = {each.name: each for each, _ in there_now}
-        earlier = {each.name for each, origin_of in there_now if origin_of == origin}
-        for budget in budgets:
-            there = known.get(budget.name)
-            same = there is not None and budget == _opened(there)
-            if not same or budget.name not in earlier:
-                self.set(budget, origin=origin)
-        for name in earlier - {budget.name for budget in budgets}:
-            self.remove(name)
+    def adopt(self, budgets: Sequence[Budget], *, source: str, environment: str | None) -> None:
+        """Let the Budgets of this settings file and profile be these; all others stay.
+
+        One that is as it was is left alone, closed or not, whoever it came from.
+        """
+        origin = f"{_FROM_SETTINGS} {source}" + (f"@{environment}" if environment else "")
+        if not any(_changes(_read_with_origins(self.database), budgets, origin=origin)):
+            return
+        # Another process may be at the same: what is to change is looked for again, alone.
+        self.database.transact(lambda cursor: self._adopt(cursor, budgets, origin=origin))
+
+    def _adopt(self, cursor: Any, budgets: Sequence[Budget], *, origin: str) -> None:
+        statements = compile_ledger(self.database.engine.dialect)
+        if statements.change_budgets is not None:
+            cursor.execute(statements.change_budgets)
+        cursor.execute(statements.read_budgets)
+        there_now = [(budget_of(row), str(row[7])) for row in cursor.fetchall()]
+        to_set, to_remove = _changes(there_now, budgets, origin=origin)
+        for budget in to_set:
+            self._set(cursor, budget, origin=origin)
+        for name in to_remove:
+            self._remove(cursor, name)
 
     def remove(self, name: str) -> None:
         """Take the Budget away; the ledger stays as it is. Raises NotFound."""
@@ -123,6 +115,16 @@ class BudgetBook:
             states.append(BudgetState(budget, balance.posted, balance.held, balance.unknown, start))
         balances.write()
         return states
+
+
+def _changes(
+    there_now: Sequence[tuple[Budget, str]], wanted: Sequence[Budget], *, origin: str
+) -> tuple[list[Budget], list[str]]:
+    """What is to be set, and the names of what is to be removed."""
+    known = {each.name: _opened(each) for each, _ in there_now}
+    ours = {each.name for each, origin_of in there_now if origin_of == origin}
+    to_set = [budget for budget in wanted if known.get(budget.name) != budget]
+    return to_set, sorted(ours - {budget.name for budget in wanted})
 
 
 def _opened(budget: Budget) -> Budget:

@@ -120,6 +120,7 @@ def _budget_statements(sql: Compiler) -> dict[str, str]:
                 BUDGETS.c.limit_nanos,
                 BUDGETS.c.hard,
                 BUDGETS.c.closed,
+                BUDGETS.c.origin,
             ).order_by(BUDGETS.c.name)
         ),
         "add_budget": sql(insert(BUDGETS)),

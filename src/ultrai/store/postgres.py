@@ -41,6 +41,10 @@ def postgres_engine(url: str) -> Engine:
     except (SQLAlchemyError, ValueError):
         message = "the address of the database cannot be read"
         raise StoreError(message, hint="write postgresql://USER:PASSWORD@HOST/NAME") from None
+    if "@" in (address.host or ""):
+        # The rest of a password would be taken for the host, and told.
+        message = "the address of the database has a second @"
+        raise StoreError(message, hint="write @ in a password as %40, and / as %2F") from None
     try:
         return create_engine(address, pool_size=5, pool_pre_ping=True)
     except ModuleNotFoundError:
@@ -49,9 +53,11 @@ def postgres_engine(url: str) -> Engine:
 
 
 def label_of(engine: Engine) -> str:
-    """The database as it may be shown: without its password."""
+    """The database as it may be shown: host, port and name. A password has several places."""
     url: URL = engine.url
-    return url.set(drivername="postgresql").render_as_string(hide_password=True)
+    host = url.host or url.query.get("host")
+    shown = "postgresql://" + (host if isinstance(host, str) else "")
+    return shown + (f":{url.port}" if url.port else "") + f"/{url.database or ''}"
 
 
 @contextmanager

@@ -37,6 +37,21 @@ def bao(tmp_path) -> Iterator[OpenBao]:
         yield server
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("http://u:canary@127.0.0.1:1", "the Vault at http://127.0.0.1:1 did not give"),
+        ("http://127.0.0.1:1/?token=canary", "the Vault at http://127.0.0.1:1 did not give"),
+        ("http://u:x/canary@127.0.0.1:1", "the Vault did not give"),
+        ("http://127.0.0.1:1/?t=x@canary", "the Vault did not give"),
+    ],
+)
+def test_the_address_of_a_vault_is_told_without_what_may_be_a_secret(tmp_path, address, told):
+    problem = problem_of(loaded(tmp_path, REFERENCE, VAULT_ADDR=address, VAULT_TOKEN="canary"))
+    assert told in problem
+    assert "canary" not in problem
+
+
 def test_a_token_and_an_approle_open_it_and_a_stranger_does_not(tmp_path, bao):
     bao.put(OTHER)
     at = {"VAULT_ADDR": bao.address}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event as sqlalchemy_event
 
 from ultrai.domain.budget import Budget, Payer, Period, Scope
 from ultrai.domain.errors import NotFound, StoreError, UsageError
@@ -289,12 +292,42 @@ def test_the_settings_budgets_replace_each_other(database: Database) -> None:
     book = BudgetBook(database)
     book.set(ALL)
     day = Budget("day", Scope.GLOBAL, "", Period.DAY, 100)
-    book.adopt([day], environment=None)
-    book.adopt([replace(day, name="day@dev")], environment="dev")
-    book.adopt([replace(day, name="hour", period=Period.HOUR)], environment=None)
+    book.adopt([day], source="a.toml", environment=None)
+    book.adopt([replace(day, name="day@dev")], source="a.toml", environment="dev")
+    book.adopt([replace(day, name="hour", period=Period.HOUR)], source="a.toml", environment=None)
     assert [budget.name for budget in read_budgets(database)] == ["all", "day@dev", "hour"]
-    book.adopt([], environment="dev")
+    book.adopt([], source="a.toml", environment="dev")
     assert [budget.name for budget in read_budgets(database)] == ["all", "hour"]
+
+
+def test_another_projects_settings_leave_the_budgets_alone(database: Database) -> None:
+    book = BudgetBook(database)
+    day = Budget("day", Scope.GLOBAL, "", Period.DAY, 100)
+    book.adopt([day], source="a.toml", environment=None)
+    database.transact(lambda cursor: cursor.execute("UPDATE budgets SET closed = true"))
+    book.adopt([], source="b.toml", environment=None)
+    book.adopt([day], source="b.toml", environment=None)
+    book.adopt([day], source="a.toml", environment=None)
+    assert [(each.name, each.closed) for each in read_budgets(database)] == [("day", True)]
+    book.adopt([], source="a.toml", environment=None)
+    assert read_budgets(database) == []
+
+
+def test_two_processes_that_start_at_once_adopt_the_same(path: Path) -> None:
+    day = Budget("day", Scope.GLOBAL, "", Period.DAY, 100)
+    for wanted in ([day], []):
+        together = threading.Barrier(4)
+
+        def start_up(wanted: list[Budget] = wanted, gate: threading.Barrier = together) -> None:
+            with open_database(path) as own:
+                gate.wait()
+                BudgetBook(own).adopt(wanted, source="a.toml", environment=None)
+
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(start_up) for _ in range(4)]:
+                done.result()
+        with open_database(path) as database:
+            assert read_budgets(database) == wanted
 
 
 def test_costs_are_told_apart_by_every_dimension(database: Database) -> None:
@@ -342,6 +375,46 @@ def test_any_change_of_an_entry_is_found(database: Database, change: str, told: 
     assert verify(database).problems == ()
     database.transact(lambda cursor: cursor.execute(change))
     assert any(told in problem for problem in verify(database).problems)
+
+
+BUDGETS = (
+    ALL,
+    Budget("day", Scope.KEY, "key-1", Period.DAY, 1000),
+    Budget("each", Scope.GLOBAL, "", Period.RUN, 1000),
+)
+
+
+@pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: budget.name)
+@pytest.mark.parametrize("column", ["posted_nanos", "held_nanos", "unknown"])
+def test_a_balance_that_was_changed_is_found(
+    database: Database, budget: Budget, column: str
+) -> None:
+    for each in BUDGETS:
+        BudgetBook(database).set(each)
+    do(database, reserve(payer(), 100, 50), start(), settle(30))
+    assert verify(database).problems == ()
+    change = f"UPDATE balances SET {column} = {column} - 7 WHERE budget = '{budget.name}'"
+    database.transact(lambda cursor: cursor.execute(change))
+    (problem,) = verify(database).problems
+    assert problem.startswith(f"budget {budget.name}")
+    assert "the entries say 30 and " in problem
+
+
+def test_what_is_written_meanwhile_is_no_finding(path: Path, database: Database) -> None:
+    BudgetBook(database).set(ALL)
+    do(database, reserve(payer(), 100))
+    with open_database(path) as other:
+        held: list[object] = []
+
+        @sqlalchemy_event.listens_for(other.engine, "after_cursor_execute")
+        def write_between(*_: object) -> None:
+            name = f"run_{len(held) + 2}"
+            held.append(name)
+            do(database, reserve(payer(name), 1), Close(name, AT))
+
+        assert verify(other).problems == ()
+    assert len(held) > 4
+    assert verify(database).problems == ()
 
 
 def test_a_head_that_was_kept_finds_a_shortened_chain(database: Database) -> None:
