@@ -21,7 +21,7 @@ SHELL_BLOCKS = [block for block in blocks() if block.language in SHELLS]
 TYPED = [(b, c) for b in SHELL_BLOCKS for c in b.commands if b.why_not_run(c) is None]
 TYPED_PAGES = sorted({block.page for block, _ in TYPED})
 LEAST_COMMANDS = 30
-MOST_NOT_RUN = 36
+MOST_NOT_RUN = 38
 NOTES = "The river Rhine rises in the Alps.\n"
 
 

@@ -175,9 +175,12 @@ class UltrAI:
         ask, earlier = await self._resumed(ask)
         return await (await self._open()).desk.plan(ask, earlier=earlier)
 
-    async def catalog(self, *, refresh: bool = False) -> Catalog:
-        """All models of all upstreams that can be asked. Raises UpstreamUnavailable for none."""
-        return await (await self._open()).catalog(refresh=refresh)
+    async def catalog(self, *, refresh: bool = False, keyless: bool = True) -> Catalog:
+        """All models of all upstreams that can be asked. Raises UpstreamUnavailable for none.
+
+        OpenRouter's listing is public: with `keyless` it is there also where no key is set.
+        """
+        return await (await self._open()).catalog(refresh=refresh, keyless=keyless)
 
     async def endpoints(self, model_id: str) -> Sequence[Endpoint]:
         """Who serves a model, and how well. Raises UpstreamUnavailable."""

@@ -63,9 +63,10 @@ class Opened:
     reconciler: Reconciler
     monitors: Monitors
 
-    async def catalog(self, *, refresh: bool) -> Catalog:
+    async def catalog(self, *, refresh: bool, keyless: bool) -> Catalog:
         """All that can be listed. Raises UpstreamUnavailable when nothing can be."""
-        names = [name for name in self.upstreams if name not in self.keyless or name == OPENROUTER]
+        public = {OPENROUTER} if keyless else set()
+        names = [name for name in self.upstreams if name not in self.keyless or name in public]
         catalog = await self.listings.current(names, refresh=refresh)
         if not catalog.knows(OPENROUTER) and OPENROUTER in self.listings.problems:
             raise self.listings.problems[OPENROUTER]

@@ -57,11 +57,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "keys": ("ultrai.cli.keys", "Check, make, limit and rotate the upstream's keys."),
     "export": ("ultrai.cli.export", "Write a past run as Markdown, JSON or a web page."),
     "local": ("ultrai.cli.local", "Fetch, list and remove the embedded models."),
+    "serve": ("ultrai.cli.serve", "Serve cocktails as models to OpenAI's clients."),
     "sim": ("ultrai.cli.sim", "Run a simulator of the upstream."),
 }
 # Each appears when its time comes; until then it is not in the help.
 LATER = frozenset(
-    "access batch bench cache index serve tokens".split()  # noqa: SIM905 - names
+    "access batch bench cache index tokens".split()  # noqa: SIM905 - names
 )
 
 

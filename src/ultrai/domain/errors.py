@@ -4,7 +4,8 @@ What the world does to an Attempt is a Failure, a value (see `outcome`). The tre
 
     UltraiError            something a person can act on; `code` for programs, `hint` for people
       SettingsError        a settings file, environment variable or flag is wrong
-      UsageError           the call is wrong: unknown cocktail or model id, flags that exclude
+      UsageError           the call is wrong: flags that exclude, numbers out of bounds
+        ModelNotFound      the cocktail or model that it names does not exist
       BudgetRefusal        refused before anything was spent
       CredentialsError     no key, or a secret reference that cannot be read
       UpstreamUnavailable  the upstream's catalogue or account could not be read, and it was needed
@@ -37,6 +38,12 @@ class UsageError(UltraiError):
     """The request itself is wrong; nothing was sent."""
 
     code = "bad_usage"
+
+
+class ModelNotFound(UsageError):
+    """The cocktail or model that the request names does not exist; nothing was sent."""
+
+    code = "model_not_found"
 
 
 class BudgetRefusal(UltraiError):

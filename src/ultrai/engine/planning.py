@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.cocktail import Slot
-from ultrai.domain.errors import UsageError
+from ultrai.domain.errors import ModelNotFound, UsageError
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import (
@@ -195,12 +195,12 @@ class _Planner:
 
     def _unknown(self, model_id: str) -> UsageError:
         if self._world.upstream_of(model_id) in self._world.local:
-            return UsageError(
+            return ModelNotFound(
                 f"{model_id} has no weights on this machine; nothing was sent",
                 hint=f"fetch them with `ultrai local pull {model_id}`",
             )
         question = did_you_mean(model_id, self._world.catalog.models)
-        return UsageError(
+        return ModelNotFound(
             f"there is no model {model_id!r} in the catalogue; nothing was sent",
             hint=question or "search with `ultrai models WORD`",
         )

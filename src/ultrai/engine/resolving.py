@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ultrai.domain.ask import Ask
 from ultrai.domain.cocktail import NO_SYNTHESIS, Cocktail, CocktailBook, Slot
-from ultrai.domain.errors import UsageError
+from ultrai.domain.errors import ModelNotFound, UsageError
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.report import Report, SlotState
 from ultrai.policy.corrections import Corrections, correct
@@ -40,7 +40,7 @@ def cocktail_named(name: str, book: CocktailBook) -> Cocktail:
     if cocktail is None:
         names = ", ".join((*book.names, "auto"))
         question = did_you_mean(name, (*book.names, "auto"))
-        raise UsageError(
+        raise ModelNotFound(
             f"there is no cocktail {name!r}", hint=f"{question} Known: {names}".strip()
         )
     return cocktail

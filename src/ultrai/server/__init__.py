@@ -1,0 +1,1 @@
+"""The HTTP surface: OpenAI's wire format and the native interface. It parses and renders only."""

@@ -1,0 +1,194 @@
+"""`POST /v1/chat/completions`: a cocktail, or one model, as OpenAI's clients ask for it.
+
+A stream's head waits for the first text or `GRACE_S`, whichever comes first: what fails at once
+still gets its proper status, and nobody waits a second for a first byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ultrai.domain.errors import UltraiError
+from ultrai.domain.event import Event
+from ultrai.domain.report import Report
+from ultrai.server.chunks import DONE, KEEP_ALIVE, Chunks, encode_chunk
+from ultrai.server.exchange import ClientGone, Exchange
+from ultrai.server.live import KEEP_ALIVE_S, LiveRun, LiveRuns
+from ultrai.server.parsing import Order, order_of
+from ultrai.server.problems import Problem, problem_of_error, problem_of_report
+from ultrai.server.rendering import completion_of, created_s, headers_of
+
+GRACE_S = 0.6
+DETACH = b"x-ultrai-detach"
+
+
+class Chat:
+    """Answers requests of chat completions."""
+
+    def __init__(self, runs: LiveRuns) -> None:
+        self._runs = runs
+
+    async def answer(self, exchange: Exchange) -> None:
+        """One request. Raises Refused, UltraiError and ClientGone before the answer has begun."""
+        order = order_of(await exchange.body(), self._runs.session.book)
+        detached = exchange.header(DETACH) == "1"
+        starting = asyncio.get_running_loop().create_task(
+            self._runs.start(order.ask, owner=exchange.state.get("owner"), detached=detached)
+        )
+        leaver = _Leaver(starting, detached=detached)
+        exchange.watch(leaver.left)
+        try:
+            if order.stream:
+                await _Stream(exchange, order, leaver=leaver).run()
+            else:
+                live = await leaver.live()
+                await answer_report(exchange, order, report=await live.handle.report())
+        except asyncio.CancelledError:
+            if leaver.is_left:  # our own cancelling of what had not begun
+                raise ClientGone from None
+            leaver.left()
+            raise
+        except ClientGone:
+            leaver.left()
+            raise
+        finally:
+            await exchange.unwatch()
+
+
+async def answer_report(exchange: Exchange, order: Order, *, report: Report) -> None:
+    """The answer that a Run which is over amounts to."""
+    problem = problem_of_report(report)
+    if problem is not None:
+        await exchange.refuse(problem, headers_of(report))
+    else:
+        await exchange.answer_json(200, completion_of(order, report), headers=headers_of(report))
+
+
+class _Leaver:
+    """Takes the Run along when the client leaves, be it before or after it has begun."""
+
+    def __init__(self, starting: asyncio.Task[LiveRun], *, detached: bool) -> None:
+        self.starting = starting
+        self.is_left = False
+        self.nudge: Callable[[], None] | None = None
+        self._detached = detached
+
+    async def live(self) -> LiveRun:
+        """The Run, once it has begun. Raises what kept it from beginning."""
+        return await asyncio.shield(self.starting)
+
+    def left(self) -> None:
+        """Nobody reads any more."""
+        if self.is_left:
+            return
+        self.is_left = True
+        if self._detached:
+            self.starting.add_done_callback(_look)
+        elif self.starting.done():
+            if not self.starting.cancelled() and self.starting.exception() is None:
+                self.starting.result().handle.cancel()
+        else:
+            self.starting.add_done_callback(_cancel)
+        if self.nudge is not None:
+            self.nudge()
+
+
+def _look(starting: asyncio.Task[LiveRun]) -> None:
+    """Nobody is there to be told of an error."""
+    if not starting.cancelled():
+        starting.exception()
+
+
+def _cancel(starting: asyncio.Task[LiveRun]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().handle.cancel()
+
+
+class _Stream:
+    """One streamed answer."""
+
+    def __init__(self, exchange: Exchange, order: Order, *, leaver: _Leaver) -> None:
+        self._exchange = exchange
+        self._order = order
+        self._leaver = leaver
+        self._due_s = asyncio.get_running_loop().time() + GRACE_S
+
+    async def run(self) -> None:
+        live = await self._begin()
+        if live is None:
+            return
+        self._leaver.nudge = live.handle.reader.nudge
+        chunks = Chunks(self._order, live.run_id, created=created_s(live.handle.now))
+        timer = _Timer(live.handle.reader.nudge)
+        try:
+            while not chunks.is_over:
+                timer.set(self._wait_s())
+                events = await live.handle.reader.batch()
+                if self._leaver.is_left:
+                    raise ClientGone
+                if events is None:
+                    break
+                if not await self._send(live, chunks, events=events):
+                    return
+        finally:
+            timer.cancel()
+        await self._exchange.end()
+
+    async def _begin(self) -> LiveRun | None:
+        """The Run; None: it could not begin, and the client has been told within the stream."""
+        await asyncio.wait([self._leaver.starting], timeout=GRACE_S)
+        if not self._leaver.starting.done():
+            await self._exchange.begin_stream()
+            await self._exchange.write(KEEP_ALIVE)
+        try:
+            return await self._leaver.live()
+        except UltraiError as error:
+            if not self._exchange.has_begun:
+                raise
+            await self._tell(problem_of_error(error))
+            return None
+
+    async def _tell(self, problem: Problem) -> None:
+        row = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+        shape = {"object": "chat.completion.chunk", "choices": [row], **problem.to_dict()}
+        await self._exchange.write(encode_chunk(shape) + DONE)
+        await self._exchange.end()
+
+    async def _send(self, live: LiveRun, chunks: Chunks, *, events: list[Event]) -> bool:
+        """Write what these Events add. False: the answer was given as one that is no stream."""
+        data = chunks.take(events)
+        if not self._exchange.has_begun:
+            report = events[-1].report if events else None
+            if report is not None and problem_of_report(report) is not None:
+                await answer_report(self._exchange, self._order, report=report)
+                return False
+            if not data and self._wait_s() > 0:
+                return True
+            await self._exchange.begin_stream(headers_of(report or live.handle.now))
+        if data or self._wait_s() <= 0:
+            await self._exchange.write(data or KEEP_ALIVE)
+            self._due_s = asyncio.get_running_loop().time() + KEEP_ALIVE_S
+        return True
+
+    def _wait_s(self) -> float:
+        """How long it may be silent from now on."""
+        return max(0.0, self._due_s - asyncio.get_running_loop().time())
+
+
+class _Timer:
+    """Calls back once when so much time has passed without a new `set`."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._loop = asyncio.get_running_loop()
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, wait_s: float) -> None:
+        self.cancel()
+        self._handle = self._loop.call_later(wait_s, self._ring)
+
+    def cancel(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
