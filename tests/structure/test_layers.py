@@ -13,7 +13,7 @@ LAYERS = [
     {"cli"},
     {"server"},
     {"assembly", "testing"},
-    {"engine", "upstream", "store", "local", "settings", "signals"},
+    {"engine", "upstream", "store", "local", "settings", "signals", "reading", "indexing"},
     {"policy"},
     {"domain"},
 ]
