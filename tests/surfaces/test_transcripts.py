@@ -11,7 +11,7 @@ from tests.surfaces.script import Script, cut_stream, degraded_run, rate_limited
 
 from ultrai.cli.render.view import Manner, View
 from ultrai.domain.notice import NoticeCode
-from ultrai.domain.outcome import Remedy
+from ultrai.domain.outcome import Cost, CostState, Failure, FailureKind, Remedy
 
 Golden = Callable[[str, str], None]
 ESCAPE = "\x1b"
@@ -145,6 +145,39 @@ def test_a_retry_is_told_with_its_wait_and_a_change_of_model_without() -> None:
     assert "[1] m/a failed, again in 2.5 s: rate limited (429)" in err
     assert "[1] m/a failed: rate limited (429)" in err
     assert "[1] asking m/b for m/a" in err
+
+
+def test_a_cancelled_slot_is_told_once_and_by_the_name_that_was_asked() -> None:
+    script = Script("m/old", "m/b").ask(0, "m/new").ask(1).answer(1, "m/b", "b")
+    script.fail(0, "m/new", cost=Cost(12_700_000, CostState.ESTIMATED))
+    script.give_up(0, None, "cancelled").end()
+    _, err = piped(script)
+    assert [line for line in err.splitlines() if "cancelled" in line] == [
+        "[1] m/new cancelled, cost ~$0.0127"
+    ]
+    shown = _without_moves(watched(script)).split("answered by")[1]
+    assert shown.count("cancelled") == 1
+    assert "new" in shown
+    assert "old" not in shown
+
+
+def test_a_failed_slot_is_told_with_its_last_attempt_and_in_the_end() -> None:
+    script = Script("m/old").ask(0, "m/new").fail(0, "m/new", rate_limited())
+    _, err = piped(script.give_up(0, rate_limited()).end("failed"))
+    failed = [line for line in err.splitlines() if "failed" in line and "[1]" in line]
+    assert [line.partition(":")[0] for line in failed] == [
+        "[1] m/new failed",
+        "[1] m/new failed after 1 attempt",
+    ]
+
+
+def test_a_slot_that_ends_for_a_reason_of_its_own_says_it() -> None:
+    script = Script("m/a", "m/b").ask(0).fail(0, "m/a", rate_limited())
+    refused = Failure(FailureKind.REFUSED_BY_BUDGET, message="another could pass the cap")
+    script.give_up(0, refused).give_up(1, None, "skipped").end("failed")
+    _, err = piped(script)
+    assert "[1] m/a failed: refused by budget: another could pass the cap\n" in err
+    assert "[2] m/b skipped\n" in err
 
 
 def _without_moves(text: str) -> str:

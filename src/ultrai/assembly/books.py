@@ -84,6 +84,17 @@ class Books:
         await self.wind_up()
         return await self.database.read(lambda: read_meters(self.database, self.clock.now()))
 
+    async def unknown_for_good(self) -> tuple[int, int]:
+        """The Attempts whose cost nobody will tell, and in nanodollars the most it may be."""
+        from ultrai.domain.spending import total
+        from ultrai.store.open_work import read_open_attempts
+        from ultrai.store.spending import Wanted
+
+        everything = total(list(await self.spending("upstream", Wanted())))
+        waiting = await self.database.read(lambda: read_open_attempts(self.database))
+        open_nanos = sum(attempt.posted_nanos for attempt in waiting)
+        return everything.unknown_for_good, max(0, everything.unsure_nanos - open_nanos)
+
     async def wind_up(self) -> None:
         """Settle the Runs of processes that died, at the most they may have cost."""
         if not self.database.is_writable:

@@ -59,9 +59,11 @@ class Clients:
         """The main upstream, asked with the management key of the settings."""
         settings = self.settings
         source = self.keys.of(settings.management_key_reference, known=settings.management_key)
-        return self._plain(settings.management_key, source)
+        return self._plain(settings.management_key, source, manages_keys=True)
 
-    def _plain(self, key: Secret | None, source: KeySource | None = None) -> HttpUpstream:
+    def _plain(
+        self, key: Secret | None, source: KeySource | None = None, *, manages_keys: bool = False
+    ) -> HttpUpstream:
         settings = self.settings
         return self._client(
             UpstreamConfig(
@@ -71,6 +73,7 @@ class Clients:
                 key_source=source,
                 proxy=settings.proxy,
                 is_openrouter=True,
+                manages_keys=manages_keys,
                 wire_log=self.wire_log,
                 user_agent=USER_AGENT,
             )

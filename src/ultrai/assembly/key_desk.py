@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ultrai.domain.errors import CredentialsError, NotFound, UltraiError, UsageError
+from ultrai.policy.key_terms import checked_terms
 
 if TYPE_CHECKING:
     from ultrai.domain.secret import Secret
@@ -39,10 +41,24 @@ class KeyDesk:
 
     management: KeyManagement
     probe: Callable[[Secret], Upstream]
+    now: Callable[[], datetime]
 
     async def list_keys(self) -> Sequence[UpstreamKey]:
         """All keys, also disabled ones."""
         return await self.management.list_keys()
+
+    async def create(self, asked: Mapping[str, object], *, warn: Callable[[str], None]) -> NewKey:
+        """Make a key; `warn` hears, before that, which others have its name. Raises UsageError."""
+        terms = checked_terms(asked, now=self.now())
+        name = str(terms["name"])
+        same = [key for key in await self.list_keys() if key.name == name and not key.disabled]
+        if same:
+            hashes = ", ".join(key.hash[:12] for key in same[:_NAMED])
+            warn(
+                f"another key is called {name!r} already ({hashes}): "
+                "tell them apart by the beginning of the hash"
+            )
+        return await self.management.create(terms)
 
     async def find(self, name: str) -> UpstreamKey:
         """The key of that name, or whose hash begins so; of several the one that is not disabled.
@@ -98,11 +114,21 @@ class KeyDesk:
         return Rotation(made, old, is_done=True)
 
 
+def check_place(path: Path) -> None:
+    """Whether a key can be put there, asked before it is made. Raises UsageError."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise UsageError(
+            f"{path} cannot be written: there is no directory {folder}", hint="make it first"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be written: its directory does not allow it")
+
+
 def write_key(path: Path, value: Secret) -> None:
     """Put a key into a file that only its owner may read, all at once. Raises UsageError."""
     fresh = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{value.reveal()}\n")

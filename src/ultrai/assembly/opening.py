@@ -184,7 +184,7 @@ class Pieces:
             ring = KeyRing(settings)
             stack.push_async_callback(ring.aclose)
             clients = Clients(settings, session, self.clock.now, ring, self.wire_log)
-            yield KeyDesk(clients.manager().keys, clients.with_key)
+            yield KeyDesk(clients.manager().keys, clients.with_key, self.clock.now)
 
     async def _open_upstreams(
         self, settings: Settings, stack: AsyncExitStack, *, ring: KeyRing

@@ -121,7 +121,7 @@ def create(wishes: Wishes, /, **flags: Unpack[_NewKeyFlags]) -> int:
     asked = {"name": flags["name"], **_limits(flags["limit"], flags["reset"])}
     if flags["expires"] is not None:
         asked["expires_at"] = flags["expires"]
-    made = run_async(_create(wishes, asked))
+    made = run_async(_create(wishes, asked, place=flags["to_file"]))
     _hand_out(made, to_file=flags["to_file"], as_json=flags["as_json"])
     return 0
 
@@ -256,11 +256,22 @@ async def _keys(wishes: Wishes) -> Sequence[UpstreamKey]:
         return await (await session.key_desk()).list_keys()
 
 
-async def _create(wishes: Wishes, asked: dict[str, object]) -> NewKey:
+async def _create(wishes: Wishes, asked: dict[str, object], *, place: Path | None) -> NewKey:
+    from ultrai.assembly.key_desk import check_place
+    from ultrai.cli.output import write_lines
+    from ultrai.cli.render.table import paragraph
     from ultrai.cli.session import open_session
+    from ultrai.cli.terminal import standard_error
+
+    if place is not None:
+        check_place(place)
+    error = standard_error()
+
+    def warn(text: str) -> None:
+        write_lines(error, paragraph(f"note: {text}", width=error.table_width))
 
     async with open_session(wishes) as session:
-        return await (await session.key_desk()).management.create(asked)
+        return await (await session.key_desk()).create(asked, warn=warn)
 
 
 async def _change(wishes: Wishes, key: str, *, asked: dict[str, object]) -> UpstreamKey:
@@ -282,12 +293,14 @@ async def _delete(wishes: Wishes, key: str) -> UpstreamKey:
 
 
 async def _rotate(wishes: Wishes, flags: _RotateFlags) -> Rotation:
-    from ultrai.assembly.key_desk import write_key
+    from ultrai.assembly.key_desk import check_place, write_key
     from ultrai.cli.output import write_text
     from ultrai.cli.session import open_session
     from ultrai.cli.terminal import standard_error, standard_output
 
     grace_s, place = flags["grace_s"], flags["to_file"]
+    if place is not None:
+        check_place(place)
 
     def hand_over(value: Secret) -> None:
         if place is not None:
@@ -321,7 +334,12 @@ def _hand_out(
     from ultrai.cli.terminal import standard_error, standard_output
 
     if to_file is not None and not is_written:
-        write_key(to_file, made.value)
+        try:
+            write_key(to_file, made.value)
+        except UsageError as error:
+            lost = f"the key {made.key.name} was made, and its value is lost: {error}"
+            hint = f"delete it: ultrai keys delete {made.key.hash[:12]}"
+            raise UsageError(lost, hint=hint) from None
     value = None if to_file is not None else made.value.reveal()
     if as_json:
         file = None if to_file is None else str(to_file)

@@ -10,6 +10,7 @@ import click
 from ultrai.cli.wishes import UltraiCommand, Wishes
 
 if TYPE_CHECKING:
+    from ultrai.cli.terminal import Terminal
     from ultrai.engine.reconciling import Reconciled
 
 
@@ -33,10 +34,11 @@ def command(wishes: Wishes, *, watch: bool, as_json: bool) -> int:
 
 
 async def _reconcile(wishes: Wishes, *, watch: bool, as_json: bool) -> None:
-    from ultrai.cli.output import write_json, write_text
-    from ultrai.cli.render.reconciling import finding_line, finding_to_dict, verdict
+    from ultrai.cli.output import write_json
+    from ultrai.cli.render.reconciling import finding_line, finding_to_dict, verdict_lines
     from ultrai.cli.session import open_session
     from ultrai.cli.terminal import standard_error, standard_output
+    from ultrai.domain.money import format_usd
 
     last: dict[object, Reconciled] = {}
     async with open_session(wishes) as session:
@@ -45,7 +47,8 @@ async def _reconcile(wishes: Wishes, *, watch: bool, as_json: bool) -> None:
         async for each in reconciliation.run(watch=watch):
             last[each.attempt.place] = each
             if not as_json:
-                write_text(standard_output(), finding_line(each))
+                _write(standard_output(), finding_line(each))
+        lasting = await (await session.books()).unknown_for_good()
     counts = Counter(each.finding for each in last.values())
     if as_json:
         write_json(
@@ -53,7 +56,18 @@ async def _reconcile(wishes: Wishes, *, watch: bool, as_json: bool) -> None:
                 "open": len(waiting),
                 **{finding.value: count for finding, count in counts.items()},
                 "attempts": [finding_to_dict(each) for each in last.values()],
+                "unknown_for_good": lasting[0],
+                "unknown_for_good_usd_at_most": format_usd(lasting[1]),
             }
         )
         return
-    write_text(standard_error(), verdict(counts, watch=watch))
+    for line in verdict_lines(counts, lasting, watch=watch):
+        _write(standard_error(), line)
+
+
+def _write(terminal: Terminal, text: str) -> None:
+    """A line: wrapped on a terminal, whole in a file."""
+    from ultrai.cli.output import write_lines
+    from ultrai.cli.render.table import paragraph
+
+    write_lines(terminal, paragraph(text, width=terminal.table_width))

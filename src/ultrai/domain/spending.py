@@ -26,7 +26,8 @@ DIMENSIONS = (
 class Spending:
     """One group. `cost_nanos` is known; `unsure_nanos` bounds what `unknown` Attempts cost.
 
-    Tokens are the native ones, which are billed.
+    Of these the upstream will never tell about `unknown_for_good`. Tokens are the native ones,
+    which are billed.
     """
 
     group: str | None
@@ -37,6 +38,7 @@ class Spending:
     answers: int
     prompt_tokens: int
     completion_tokens: int
+    unknown_for_good: int = 0
 
     @property
     def is_partly_known(self) -> bool:
@@ -54,6 +56,7 @@ class Spending:
             "answers": self.answers,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
+            "unknown_for_good": self.unknown_for_good,
         }
 
 
@@ -68,6 +71,7 @@ def total(rows: list[Spending]) -> Spending:
         answers=sum(row.answers for row in rows),
         prompt_tokens=sum(row.prompt_tokens for row in rows),
         completion_tokens=sum(row.completion_tokens for row in rows),
+        unknown_for_good=sum(row.unknown_for_good for row in rows),
     )
 
 

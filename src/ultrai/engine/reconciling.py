@@ -88,7 +88,7 @@ class Reconciler:
     async def _ask(self, attempt: OpenAttempt) -> Reconciled:
         upstream = self._upstreams(attempt.upstream)
         if attempt.generation_id is None:
-            return self._give_up(attempt, "it has no id to ask by")
+            return self._give_up(attempt, "the upstream gave it no id to ask by")
         if upstream is None:
             return self._not_yet(attempt, f"there is no upstream {attempt.upstream} any more")
         try:
@@ -99,7 +99,7 @@ class Reconciler:
         if found is not None and found.cost_raw is not None:
             nanos = reported_nanos(found.cost_raw)
         if found is None or nanos is None:
-            return self._not_yet(attempt, "the upstream has no record of it yet")
+            return self._not_yet(attempt, "the upstream has no record of it")
         self._correct(attempt, Cost(nanos, CostState.RECONCILED, found.cost_raw), found=found)
         return Reconciled(attempt, Finding.RECONCILED, nanos)
 

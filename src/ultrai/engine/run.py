@@ -189,9 +189,8 @@ class Run:
         if sum(each.answered for each in self._slots) >= quorum:
             self._quorum_reached = True
             if any(each.is_open for each in self._slots if each is not slot):
-                self.feed.notice(
-                    NoticeCode.QUORUM_REACHED, f"{quorum} answers are here; the rest is cancelled"
-                )
+                here = "1 answer is" if quorum == 1 else f"{quorum} answers are"
+                self.feed.notice(NoticeCode.QUORUM_REACHED, f"{here} here; the rest is cancelled")
                 self._close_open(Ending.QUORUM)
 
     def stop_upstream(self, name: str, failure: Failure) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import case, func, select
 
 from ultrai.domain.errors import UsageError
 from ultrai.domain.ledger import EntryKind
+from ultrai.domain.outcome import CostState
 from ultrai.domain.spending import DIMENSIONS, Spending
 from ultrai.policy.nearest import did_you_mean
 from ultrai.store.ledger_tables import ENTRIES
@@ -76,6 +77,8 @@ def read_spending(database: Database, by: str, *, wanted: Wanted) -> list[Spendi
 def _sums() -> list[ColumnElement[Any]]:
     answered = case((ENTRIES.c.outcome == "answer", 1), else_=0)
     corrected = ENTRIES.c.kind == EntryKind.CORRECTION.value
+    # The last word about an Attempt: nobody asks again.
+    given_up = corrected & (ENTRIES.c.cost_state == CostState.UNKNOWN_BILLED.value)
     # A correction's counts replace those of its settlement, if that had any.
     counts = [
         func.sum(case((_SETTLED | corrected, func.coalesce(ENTRIES.c[name], 0)), else_=0))
@@ -88,6 +91,7 @@ def _sums() -> list[ColumnElement[Any]]:
         func.sum(case((_SETTLED, 1), else_=0)),
         func.sum(answered),
         *counts,
+        func.sum(case((given_up, 1), else_=0)),
     ]
 
 
@@ -131,5 +135,5 @@ def has_tag(tags: dict[str, str], wanted: str) -> bool:
 
 
 def _spending(group: str | None, figures: Sequence[int]) -> Spending:
-    cost, unsure, unknown, attempts, answers, prompt, completion = figures
-    return Spending(group, cost, unsure, unknown, attempts, answers, prompt, completion)
+    cost, unsure, unknown, attempts, answers, prompt, completion, given_up = figures
+    return Spending(group, cost, unsure, unknown, attempts, answers, prompt, completion, given_up)

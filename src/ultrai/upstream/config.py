@@ -16,8 +16,9 @@ class UpstreamConfig:
     `prefix` stands before its own model ids in ours: with `ollama`, `ollama/llama3` is sent as
     `llama3`; empty for OpenRouter. `headers` go with every request (attribution). `proxy` is a URL
     or None. `key_source`, where there is one, knows the key of each moment; `key` is then the one
-    that this configuration was last given. `free`: its models cost nothing. `wire_log` is given
-    masked lines of what goes over the wire, without prompts.
+    that this configuration was last given. `free`: its models cost nothing. `manages_keys`: the
+    key looks after others and asks no models. `wire_log` is given masked lines of what goes over
+    the wire, without prompts.
     """
 
     name: str
@@ -28,6 +29,7 @@ class UpstreamConfig:
     headers: Mapping[str, str] = field(default_factory=dict)
     proxy: str | None = None
     is_openrouter: bool = False
+    manages_keys: bool = False
     free: bool = False
     wire_log: Callable[[str], None] | None = None
     user_agent: str = "ultrai"

@@ -10,7 +10,13 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from ultrai.domain.errors import CredentialsError, KeyRefused, UltraiError, UpstreamUnavailable
+from ultrai.domain.errors import (
+    CredentialsError,
+    KeyRefused,
+    UltraiError,
+    UpstreamUnavailable,
+    UsageError,
+)
 from ultrai.domain.outcome import Failure, FailureKind
 from ultrai.upstream.classify import classify_status
 from ultrai.upstream.complaint import read_body
@@ -36,6 +42,16 @@ _HINTS: Final = {
     FailureKind.BAD_RESPONSE: "check the base URL and any proxy on the way",
     FailureKind.MODEL_UNAVAILABLE: "check the base URL and the model id",
     FailureKind.RATE_LIMITED: "try again in a minute",
+    FailureKind.BAD_REQUEST: "change what the message names: asking again is no use",
+}
+_MANAGERS_KEY: Final = (
+    "OPENROUTER_MANAGEMENT_KEY (or management_key in the settings) must hold a management key, "
+    "not one that asks models"
+)
+_MANAGERS_HINTS: Final = {
+    FailureKind.AUTH: _MANAGERS_KEY,
+    FailureKind.FORBIDDEN: _MANAGERS_KEY,
+    FailureKind.MODEL_UNAVAILABLE: "list the keys with `ultrai keys list`",
 }
 
 
@@ -76,7 +92,10 @@ class Lookup:
     async def send(
         self, method: str, path: str, *, wishes: Mapping[str, object] | None = None
     ) -> object:
-        """The JSON that a POST, PATCH or DELETE brings; errors as `get`. It is sent once."""
+        """The JSON that a POST, PATCH or DELETE brings; errors as `get`. It is sent once.
+
+        Raises UsageError where the upstream finds the wishes themselves wrong.
+        """
         return await self._request(method, path, wishes=wishes)
 
     async def _request(
@@ -95,7 +114,7 @@ class Lookup:
                 reply = await self._ask(renewed, method, path=path, wishes=wishes)
         if absent is not None and reply.status == _NOT_FOUND and _names_an_error(reply.body):
             raise absent
-        return self._judge(reply)
+        return self._judge(reply, is_change=wishes is not None)
 
     async def _keyed(self, path: str) -> UpstreamConfig:
         """What to ask with; OpenRouter shows its listings also to whoever has no key."""
@@ -158,14 +177,16 @@ class Lookup:
         # A listing is kept on disk: also there the key must not be, should an upstream echo it.
         return mask(self._holder.config.key, body.decode("latin-1")).encode("latin-1")
 
-    def _judge(self, reply: _Reply) -> object:
+    def _judge(self, reply: _Reply, *, is_change: bool) -> object:
         if reply.status in range(300, 400):
             raise self.unavailable(f"a redirect (HTTP {reply.status}), which is never followed")
         if reply.status not in _DONE:
             around = Circumstances(headers=reply.headers)
-            raise self._unavailable(
-                classify_status(reply.status, read_body(reply.body), around=around)
-            )
+            failure = classify_status(reply.status, read_body(reply.body), around=around)
+            error = self._unavailable(failure)
+            if is_change and failure.kind is FailureKind.BAD_REQUEST:
+                raise UsageError(str(error), hint=error.hint)
+            raise error
         try:
             return _decode(reply.body)
         except (ValueError, RecursionError):
@@ -183,11 +204,13 @@ class Lookup:
         return before_head(error)
 
     def _unavailable(self, failure: Failure) -> UpstreamUnavailable:
-        words = FragmentMasker(self._holder.config.key).mask(failure.message)
+        config = self._holder.config
+        words = FragmentMasker(config.key).mask(failure.message)
+        hints = _HINTS | (_MANAGERS_HINTS if config.manages_keys else {})
         kind = KeyRefused if failure.kind in _REFUSED else UpstreamUnavailable
         return kind(
-            one_line(f"{self._holder.config.name}: {words}"),
-            hint=_HINTS.get(failure.kind, "try again later"),
+            one_line(f"{config.name}: {words}"),
+            hint=hints.get(failure.kind, "try again later"),
         )
 
 

@@ -115,7 +115,7 @@ def test_a_cost_that_is_not_known_explains_a_difference_until_it_is_reconciled(t
     causes = [{row["cause"] for row in json.loads(out)["spans"]} for _, out, _ in (before, after)]
     assert causes == [{"unknown_cost"}, {"agrees"}]
     assert "✓ no difference is unexplained" in shown[1]
-    assert "'ultrai reconcile' asks for them" in shown[1]
+    assert "'ultrai reconcile' asks for those that the upstream may still tell" in shown[1]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from tests.contract.money.command import ROOT, ultrai
 from tests.contract.sim.talking import with_simulator
 
@@ -41,7 +43,7 @@ def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
 
 
 def test_a_rotation_hands_the_new_key_over_and_disables_the_old(tmp_path: Path) -> None:
-    place = tmp_path / "secrets" / "key"
+    place = tmp_path / "key"
     world = World()
 
     async def story(sim):
@@ -112,6 +114,12 @@ def test_what_the_key_in_use_may_do(tmp_path: Path) -> None:
         (("keys", "delete", "nobody"), {}, 2, "give --yes"),
         (("keys", "create", "x", "--limit", "much"), {}, 2, "not an amount"),
         (("keys", "create", "x", "--reset", "hourly"), {}, 2, "--reset"),
+        (("keys", "create", " "), {}, 2, "a key needs a name"),
+        (("keys", "create", "x", "--expires", "tomorrow"), {}, 2, "such as 2027-12-31T23:59:59Z"),
+        (("keys", "create", "x", "--expires", "2027-12-31"), {}, 2, "the time and its zone"),
+        (("keys", "create", "x", "--expires", "2026-01-01T00:00:00Z"), {}, 2, "is past"),
+        (("keys", "create", "x", "--to-file", "no/such/key"), {}, 2, "no directory no/such"),
+        (("keys", "rotate", "x", "--to-file", "no/such/key"), {}, 2, "no directory no/such"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
@@ -156,3 +164,65 @@ def test_a_rotation_shows_the_new_key_while_the_old_one_still_works(tmp_path: Pa
     shown, old = with_simulator(World(), story)
     assert shown.startswith("sk-or-v1-")
     assert old == [False, False]
+
+
+def test_what_cannot_be_is_not_sent_and_no_directory_is_made(tmp_path: Path) -> None:
+    world = World()
+
+    async def story(sim):
+        made = len(world.money.keys)
+        place = str(tmp_path / "no" / "such" / "key")
+        await ultrai(sim, tmp_path, "keys", "create", "x", "--to-file", place)
+        await ultrai(sim, tmp_path, "keys", "create", "x", "--expires", "2020-01-01T00:00:00Z")
+        return len(world.money.keys) - made
+
+    assert with_simulator(world, story) == 0
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_second_key_of_a_name_is_made_with_a_warning_and_ends_in_utc(tmp_path: Path) -> None:
+    async def story(sim):
+        first = await ultrai(sim, tmp_path, "keys", "create", "worker")
+        ends = ("--expires", "2099-12-31T23:59:59+01:00")
+        return first, await ultrai(sim, tmp_path, "keys", "create", "worker", "--json", *ends)
+
+    first, second = with_simulator(World(), story)
+    assert (first[0], second[0]) == (0, 0)
+    assert "another key" not in first[2]
+    assert "note: another key is called 'worker' already (" in second[2]
+    assert json.loads(second[1])["expires_at"].startswith("2099-12-31T22:59:59")
+
+
+def test_a_key_that_asks_models_is_told_from_a_management_key(tmp_path: Path) -> None:
+    async def story(sim):
+        wrong = {"OPENROUTER_MANAGEMENT_KEY": sim.api_key}
+        listed = await ultrai(sim, tmp_path, "keys", "list", **wrong)
+        return listed, await ultrai(sim, tmp_path, "keys", "create", "x", **wrong)
+
+    for code, out, error in with_simulator(World(), story):
+        assert (code, out) == (6, "")
+        assert "OPENROUTER_MANAGEMENT_KEY (or management_key in the settings) must hold" in error
+        assert "renew" not in error
+        assert error.count("\n") == 1
+
+
+def test_what_the_upstream_finds_wrong_is_not_to_be_tried_later(tmp_path: Path) -> None:
+    """Something that only the upstream knows to be wrong."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "GET":
+            return web.json_response({"data": []})
+        message = "limit: the workspace allows no more"
+        return web.json_response({"error": {"code": 400, "message": message}}, status=400)
+
+    async def story(sim):
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        async with TestServer(app) as server:
+            address = {"OPENROUTER_BASE_URL": str(server.make_url("/api/v1"))}
+            return await ultrai(sim, tmp_path, "keys", "create", "worker", **address)
+
+    code, out, error = with_simulator(World(), story)
+    assert (code, out) == (2, "")
+    assert "the workspace allows no more — change what the message names" in error
+    assert error.count("\n") == 1

@@ -53,7 +53,8 @@ _OVER = (SeatState.DONE, SeatState.FAILED, SeatState.CANCELLED, SeatState.SKIPPE
 class Seat:
     """One Slot as the watcher sees it. `model` is who is being asked, or who answered.
 
-    `first` is who is asked first: the primary, unless it is superseded or not ready.
+    `first` is who is asked first: the primary, unless it is superseded or not ready. `verdict` is
+    why it ended without an answer, where that is not what its last attempt has said already.
     """
 
     index: int
@@ -64,6 +65,7 @@ class Seat:
     fallback: bool = False
     attempts: int = 0
     failure: Failure | None = None
+    verdict: Failure | None = None
     retry_at_ms: int | None = None
     started_ms: int | None = None
     first_token_ms: int | None = None
@@ -206,6 +208,7 @@ class Board:
         seat = self.seat(event)
         state = str(event.facts.get("state", "failed"))
         seat.state = _ENDS.get(state, SeatState.FAILED)
+        seat.verdict = event.failure if event.failure != seat.failure else None
         seat.failure = event.failure or seat.failure
         seat.ended_ms = event.t_ms
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import money
 from ultrai.cli.render.safety import one_line
-from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
+from ultrai.cli.render.table import UNCUT, Cell, Column, Line, lay_out, paragraph
 from ultrai.domain.budget import BudgetState, Period, Scope
 
 _GAUGE = 10
@@ -18,13 +18,13 @@ _ALL = 100
 def budgets_table(states: Sequence[BudgetState], *, width: int | None) -> list[Line]:
     """One line for each Budget."""
     columns = (
-        Column("budget", flexible=True),
-        Column("scope", rank=2, flexible=True, least=8),
-        Column("limit", "right"),
-        Column("spent", "right", rank=1),
-        Column("held", "right", rank=4),
+        Column("budget", flexible=True, least=UNCUT),
+        Column("scope", rank=3, flexible=True, least=16),
+        Column("limit", "right", rank=1),
+        Column("spent", "right", rank=2),
+        Column("held", "right", rank=5),
         Column("left", "right"),
-        Column("", rank=3),
+        Column("", rank=4),
     )
     rows = [
         [

@@ -13,7 +13,7 @@ from ultrai.domain.drift import Cause, Difference, Drift
 _SPANS = {"week": "this week", "month": "this month"}
 _CAUSES = {
     Cause.AGREES: "✓ agrees",
-    Cause.UNKNOWN_COST: "◌ costs not known yet",
+    Cause.UNKNOWN_COST: "◌ costs not known",
     Cause.IN_FLIGHT: "◌ requests under way",
     Cause.LAG: "◌ counted minutes later",
     Cause.MIDNIGHT: "◌ under way at midnight",
@@ -22,7 +22,9 @@ _CAUSES = {
     Cause.MISSING: "✗ counted less",
 }
 _ADVICE = {
-    Cause.UNKNOWN_COST: "costs not known yet: 'ultrai reconcile' asks for them",
+    Cause.UNKNOWN_COST: (
+        "costs not known: 'ultrai reconcile' asks for those that the upstream may still tell"
+    ),
     Cause.BEFORE_LEDGER: (
         "before the ledger: a span that began before this ledger knew the key cannot be told from "
         "spending elsewhere"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import money
 from ultrai.cli.render.safety import one_line
-from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
+from ultrai.cli.render.table import UNCUT, Cell, Column, Line, lay_out, paragraph
 from ultrai.domain.attempt import Account
 from ultrai.domain.money import format_usd
 from ultrai.domain.upstream_key import UpstreamKey
@@ -18,13 +18,13 @@ _NEARLY = 5  # a fifth of the limit, or less, is left
 def keys_table(keys: Sequence[UpstreamKey], *, width: int | None) -> list[Line]:
     """One line for each key."""
     columns = (
-        Column("key", flexible=True),
-        Column("hash", rank=2),
-        Column("state", rank=1),
+        Column("key", flexible=True, least=UNCUT),
+        Column("hash", rank=3),
+        Column("state", rank=2),
         Column("spent", "right"),
-        Column("limit", "right"),
-        Column("left", "right", rank=3),
-        Column("expires", rank=4),
+        Column("limit", "right", rank=1),
+        Column("left", "right", rank=4),
+        Column("expires", rank=5),
     )
     rows = [
         [

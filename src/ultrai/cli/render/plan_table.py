@@ -5,13 +5,13 @@ from __future__ import annotations
 from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import bracket, count, duration, money
 from ultrai.cli.render.safety import one_line
-from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
+from ultrai.cli.render.table import UNCUT, Cell, Column, Line, lay_out, paragraph
 from ultrai.domain.plan import Plan, PlannedCandidate, PlannedSlot
 
 _COLUMNS = (
     Column("slot", "right"),
     Column("role", rank=4),
-    Column("model", flexible=True, least=34),
+    Column("model", flexible=True, least=UNCUT),
     Column("ready", flexible=True, wraps=True),
     Column("prompt", "right", rank=5),
     Column("answer", "right", rank=3),

@@ -13,6 +13,7 @@ from ultrai.cli.render.phrases import (
 )
 from ultrai.cli.render.safety import one_line
 from ultrai.domain.event import Event, EventType
+from ultrai.domain.outcome import CostState
 
 
 def progress_line(event: Event, board: Board) -> str | None:
@@ -43,7 +44,10 @@ def _attempt_failed(event: Event, board: Board) -> str:
     seat = board.seat(event)
     who = one_line(seat.model or seat.primary)
     if event.failure is None:
-        return f"{_slot(event)} {who} cancelled"
+        cost = event.cost
+        is_free = cost is None or cost.state is CostState.NOT_BILLED
+        billed = "" if cost is None or is_free else f", cost {cost_words(cost)}"
+        return f"{_slot(event)} {who} cancelled{billed}"
     wait_s = retry_wait_s(event)
     then = "" if wait_s is None else f", again in {wait_s:.1f} s"
     return f"{_slot(event)} {who} failed{then}: {brief_failure_line(event.failure)}"
@@ -65,9 +69,13 @@ def _answered(event: Event, board: Board) -> str:
     return ", ".join(parts)
 
 
-def _failed(event: Event, board: Board) -> str:
+def _failed(event: Event, board: Board) -> str | None:
+    """Why, or that nobody was asked; where its last attempt has said so already, nothing."""
     seat = board.seat(event)
-    return f"{_slot(event)} {one_line(seat.primary)} {seat.state.word}"
+    line = f"{_slot(event)} {one_line(seat.model or seat.primary)} {seat.state.word}"
+    if seat.verdict is not None:
+        return f"{line}: {brief_failure_line(seat.verdict)}"
+    return None if seat.attempts else line
 
 
 def _slot(event: Event) -> str:

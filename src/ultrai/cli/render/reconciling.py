@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ultrai.cli.render.phrases import money
+from ultrai.cli.render.phrases import count, money
 from ultrai.cli.render.safety import one_line
 from ultrai.domain.money import format_usd
 from ultrai.engine.reconciling import Finding, Reconciled
@@ -17,7 +17,7 @@ def finding_line(each: Reconciled) -> str:
     who = one_line(attempt.model)
     if each.finding is Finding.RECONCILED:
         held = money(attempt.posted_nanos)
-        return f"✓ {where}: {who} cost {money(each.cost_nanos)} (counted as {held} so far)"
+        return f"✓ {where}: {who} cost {money(each.cost_nanos)}, counted as {held} so far"
     reason = one_line(each.reason)
     if each.finding is Finding.NOT_YET:
         return f"◌ {where}: {who}, not known yet: {reason}"
@@ -40,10 +40,10 @@ def finding_to_dict(each: Reconciled) -> dict[str, object]:
     }
 
 
-def verdict(counts: Mapping[Finding, int], *, watch: bool) -> str:
-    """How it stands, and what can be done."""
-    if not counts:
-        return "nothing is left to ask for"
+def verdict_lines(
+    counts: Mapping[Finding, int], lasting: tuple[int, int], *, watch: bool
+) -> list[str]:
+    """How it stands, what can be done, and what stays unknown for good: how many, and how much."""
     parts = [
         f"{counts[finding]} {words}"
         for finding, words in (
@@ -54,4 +54,13 @@ def verdict(counts: Mapping[Finding, int], *, watch: bool) -> str:
         if counts.get(finding)
     ]
     again = "; 'ultrai reconcile --watch' goes on asking"
-    return ", ".join(parts) + (again if counts.get(Finding.NOT_YET) and not watch else "")
+    found = ", ".join(parts) + (again if counts.get(Finding.NOT_YET) and not watch else "")
+    lines = [found or "nothing is left to ask for"]
+    number, most_nanos = lasting
+    if number:
+        stay = "stays" if number == 1 else "stay"
+        lines.append(
+            f"in all, {count(number, 'attempt')} {stay} unknown for good, at most "
+            f"{money(most_nanos)}: counted at that, in budgets too, and asking again is no use"
+        )
+    return lines

@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 
 from ultrai.cli.render.palette import Style
-from ultrai.cli.render.phrases import money
+from ultrai.cli.render.phrases import count, money
 from ultrai.cli.render.safety import one_line
-from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
+from ultrai.cli.render.table import UNCUT, Cell, Column, Line, lay_out, paragraph
 from ultrai.domain.drift import DailySpending
 from ultrai.domain.spending import Audit, Spending, total
 from ultrai.policy.charting import chart_of, sparkline
@@ -26,7 +26,7 @@ def spending_table(rows: Sequence[Spending], *, by: str, width: int | None) -> l
     everything = total(list(rows))
     most = max((_at_most(row) for row in rows), default=0)
     columns = (
-        Column(by.partition(":")[2] or by, flexible=True),
+        Column(by.partition(":")[2] or by, flexible=True, least=UNCUT),
         Column("cost", "right"),
         Column("", rank=4),
         Column("unknown", "right", rank=1),
@@ -39,11 +39,7 @@ def spending_table(rows: Sequence[Spending], *, by: str, width: int | None) -> l
         cells.append(_cells(everything, "total", most=0, style=Style.BOLD))
     lines = lay_out(columns, cells, width=width, header=True)
     if everything.unknown:
-        note = (
-            f"{everything.unknown} of {everything.attempts} attempts: the cost is not known, and "
-            f"is at most {money(everything.unsure_nanos)}; 'ultrai reconcile' asks for it"
-        )
-        lines += [(), *paragraph(note, Style.ODD, width=width)]
+        lines += [(), *paragraph(_unknown_words(everything), Style.ODD, width=width)]
     return lines
 
 
@@ -98,6 +94,19 @@ def _cells(row: Spending, name: str, *, most: int, style: Style = Style.PLAIN) -
         Cell(f"{row.prompt_tokens:,}"),
         Cell(f"{row.completion_tokens:,}"),
     ]
+
+
+def _unknown_words(everything: Spending) -> str:
+    """How much is not known, and whether asking can change that."""
+    unknown, lasting = everything.unknown, everything.unknown_for_good
+    most = money(everything.unsure_nanos)
+    words = f"{unknown} of {count(everything.attempts, 'attempt')}: the cost is not known, and is"
+    words += f" counted at the most that it may be, {most}"
+    if not lasting:
+        return f"{words}; 'ultrai reconcile' asks for it"
+    if lasting == unknown:
+        return f"{words}; that stays so: the upstream did not tell, and asking again is no use"
+    return f"{words}; 'ultrai reconcile' asks for {unknown - lasting}, {lasting} stay unknown"
 
 
 def _at_most(row: Spending) -> int:

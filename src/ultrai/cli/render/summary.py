@@ -52,22 +52,23 @@ def verdict(report: Report) -> str:
     return " · ".join([*parts, report.id])
 
 
-def unanswered_lines(report: Report, *, brief: bool) -> list[str]:
+def unanswered_lines(report: Report, *, brief: bool, watched: bool = False) -> list[str]:
     """For each Slot without an Answer: who, why, and at the end what a person can do.
 
-    `brief`: the upstream's words are shortened; `ultrai show` has them in full.
+    `brief`: the upstream's words are shortened; `ultrai show` has them in full. `watched`: that a
+    Slot was cancelled has been seen, and there is nothing to do about it.
     """
     return [
         f"[{slot.index + 1}] {_asked(slot)} {_why(slot, brief=brief)}"
         for slot in report.slots
-        if slot.answer is None
+        if slot.answer is None and not (watched and slot.state is SlotState.CANCELLED)
     ]
 
 
 def summary_table(report: Report, *, width: int | None) -> list[Line]:
     """One line for each Slot."""
-    ids = [model for slot in report.slots for model in (slot.primary, slot.answered_by) if model]
-    names = short_names(ids)
+    ids = [(slot.primary, slot.answered_by, _first_asked(slot)) for slot in report.slots]
+    names = short_names([model for row in ids for model in row if model])
     rows = [_row(slot, names) for slot in report.slots]
     return lay_out(_COLUMNS, rows, width=width, header=True)
 
@@ -114,7 +115,7 @@ def _row(slot: SlotReport, names: Mapping[str, str]) -> Sequence[Cell]:
     return (
         Cell(str(slot.index + 1), Style.DIM),
         Cell(word, style),
-        Cell(one_line(names[slot.answered_by or slot.primary])),
+        Cell(one_line(names[slot.answered_by or _first_asked(slot)])),
         Cell(one_line(names[slot.primary]) if fallback else ""),
         Cell(duration(slot.first_token_ms)),
         Cell(duration(slot.elapsed_ms)),
@@ -125,8 +126,13 @@ def _row(slot: SlotReport, names: Mapping[str, str]) -> Sequence[Cell]:
 
 def _asked(slot: SlotReport) -> str:
     others = len({attempt.model for attempt in slot.attempts}) - 1
-    primary = one_line(slot.primary)
-    return f"{primary} (and {count(others, 'backup')})" if others > 0 else primary
+    first = one_line(_first_asked(slot))
+    return f"{first} (and {count(others, 'backup')})" if others > 0 else first
+
+
+def _first_asked(slot: SlotReport) -> str:
+    """Who was asked: not the primary where another stands in its place."""
+    return slot.attempts[0].model if slot.attempts else slot.primary
 
 
 def _why(slot: SlotReport, *, brief: bool) -> str:

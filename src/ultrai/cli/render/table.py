@@ -15,6 +15,9 @@ from ultrai.cli.render.palette import PLAIN, Style
 
 _GAP = "  "
 
+UNCUT = 1000
+"""As `least` of a flexible column: it is not cut while another column can go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

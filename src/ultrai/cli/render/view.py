@@ -127,7 +127,9 @@ class View:
     def _conclude(self, report: Report) -> None:
         if self._strip is not None and not self._manner.is_machine_readable:
             self._write_lines([(), *summary_table(report, width=self._error.width)])
-        self._write_wrapped(unanswered_lines(report, brief=True), Style.BAD)
+        # For programs nothing was drawn and nothing logged: what ended is said here alone.
+        watched = not self._manner.is_machine_readable or self._manner.plain
+        self._write_wrapped(unanswered_lines(report, brief=True, watched=watched), Style.BAD)
         if self._manner.is_machine_readable and self._strip is None:
             return
         self._write_wrapped([verdict(report)], status_style(report))
