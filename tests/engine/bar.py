@@ -15,8 +15,9 @@ from ultrai.domain.outcome import Failure, FailureKind, Phase
 from ultrai.domain.query import Message
 from ultrai.domain.report import Report
 from ultrai.engine.attempt import Rooms
-from ultrai.engine.desk import Desk, Records, RunHandle
+from ultrai.engine.desk import Desk, Records
 from ultrai.engine.gate import Gate
+from ultrai.engine.handle import RunHandle
 from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
 from ultrai.engine.quota import FreeQuota

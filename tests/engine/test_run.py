@@ -13,7 +13,7 @@ from ultrai.domain.event import Event, EventType
 from ultrai.domain.fold import ReportFold
 from ultrai.domain.outcome import FailureKind
 from ultrai.domain.report import RunStatus
-from ultrai.engine.desk import RunHandle
+from ultrai.engine.handle import RunHandle
 from ultrai.engine.tuning import Tuning
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.succession import Successions

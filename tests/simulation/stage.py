@@ -35,7 +35,7 @@ from ultrai.domain.query import Message, Sampling
 from ultrai.domain.report import Report
 from ultrai.domain.secret import Secret
 from ultrai.domain.stamp import stamp
-from ultrai.engine.desk import RunHandle
+from ultrai.engine.handle import RunHandle
 from ultrai.settings.model import Settings
 from ultrai.store.database import open_database
 from ultrai.testing import FixedClock, run_in_virtual_time

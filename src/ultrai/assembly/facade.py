@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ultrai.domain.drift import Drift
     from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow
     from ultrai.engine.alerting import Alarm
-    from ultrai.engine.desk import RunHandle
+    from ultrai.engine.handle import RunHandle
     from ultrai.engine.overview import Overview
 
 Question = str | Sequence[Message]

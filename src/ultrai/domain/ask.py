@@ -24,8 +24,9 @@ class Ask:
 
     `cocktail` and `models` exclude each other; both empty: the default. `backups` maps a model in
     `models` to those tried after it. None: as settings have it. `resume` is the id of a Run whose
-    unanswered Slots are to be asked again. `user`, `feature` and `tags` say on whose account it is.
-    `notices` are what the surface has to remark on the request itself.
+    unanswered Slots are to be asked again, of these the `resume_slots` where it says which. `user`,
+    `feature` and `tags` say on whose account it is. `notices` are what the surface has to remark on
+    the request itself.
     """
 
     messages: tuple[Message, ...] = ()
@@ -41,6 +42,7 @@ class Ask:
     use_cache: bool = True
     streaming: bool | None = None
     resume: str | None = None
+    resume_slots: tuple[int, ...] | None = None
     user: str | None = None
     feature: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)

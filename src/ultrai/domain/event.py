@@ -6,7 +6,7 @@ back as it was.
 
 | type | also carries |
 |---|---|
-| run_started | facts: cocktail, created_at, query, resumed_from |
+| run_started | facts: cocktail, created_at, query, tags, resumed_from |
 | planned | facts: slots [{index, primary, candidates, …}], cost_usd {low, expected, high}, … |
 | slot_started | facts: primary, candidates |
 | attempt_started | facts: model, started_at, fallback, n_on_model |
@@ -21,8 +21,8 @@ back as it was.
 
 A delta may stand for several of its Attempt: those that a slow reader has not fetched, and those
 that were stored together. Then its text is all of theirs, its `seq` the first one's, its fact
-`merged` how many they were and, for a reader, its fact `last_seq` the last one's. Deltas of other
-Slots may lie between; within a Slot nothing but text of that Attempt does.
+`merged` how many they were and its fact `last_seq` the last one's. Deltas of other Slots may lie
+between; within a Slot nothing but text of that Attempt does.
 """
 
 from __future__ import annotations

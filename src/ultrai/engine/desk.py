@@ -7,7 +7,7 @@ It knows the shared rooms, the cocktails and the listings; it does not know how 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,7 +26,8 @@ from ultrai.domain.stamp import stamp
 from ultrai.engine.affording import fit, holds_of, refusal, within_cap
 from ultrai.engine.attempt import Rooms
 from ultrai.engine.checking import check_kept_keys, check_keys, check_quorum
-from ultrai.engine.feed import EventLog, Feed, Subscription
+from ultrai.engine.feed import EventLog, Feed
+from ultrai.engine.handle import RunHandle
 from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
 from ultrai.engine.planning import plan_run
@@ -64,64 +65,6 @@ class Records:
     history: EventLog | None = None
     memory: HealthMemory | None = None
     ears: Sequence[Callable[[Event], None]] = ()
-
-
-class RunHandle:
-    """A Run under way: read its Events, wait for its Report, stop waiting, cancel."""
-
-    def __init__(self, run: Run, execute: Callable[[], asyncio.Task[Report]]) -> None:
-        self._run = run
-        self._subscription: Subscription = run.feed.subscribe()
-        self._task = execute()
-
-    @property
-    def run_id(self) -> str:
-        """The Run's id."""
-        return self._run.feed.run_id
-
-    @property
-    def plan(self) -> Plan:
-        """The Plan it follows."""
-        return self._run.order.plan
-
-    @property
-    def reader(self) -> Subscription:
-        """The queue behind `events`, for a reader that also keeps time."""
-        return self._subscription
-
-    @property
-    def now(self) -> Report:
-        """The Report as it stands."""
-        return self._run.feed.report()
-
-    def events(self) -> AsyncIterator[Event]:
-        """All Events from the first; the last has type `report`. To be read once."""
-        return self._subscription.read()
-
-    async def report(self) -> Report:
-        """The final Report; waits for it."""
-        return await asyncio.shield(self._task)
-
-    def stop_waiting(self) -> None:
-        """Go on with what is there."""
-        self._run.stop_waiting()
-
-    def cancel(self) -> None:
-        """End now; what arrived is kept and the Run is interrupted."""
-        self._run.cancel()
-
-    def cancel_slot(self, index: int) -> bool:
-        """End one Slot; False: it has its result already. Raises IndexError."""
-        return self._run.cancel_slot(index)
-
-    async def retry_slot(self, index: int) -> bool:
-        """Ask one Slot again that was given up; False: too late. Raises IndexError."""
-        return await self._run.retry_slot(index)
-
-    async def aclose(self) -> None:
-        """Cancel what still runs and wait until it has settled."""
-        self.cancel()
-        await asyncio.wait([self._task])
 
 
 class Desk:
@@ -316,7 +259,7 @@ class Desk:
         else:
             recipe = await self._cocktail_recipe(ask, query)
         if earlier is not None:
-            rest = recipe_of_rest(recipe, earlier)
+            rest = recipe_of_rest(recipe, earlier, only=ask.resume_slots)
             slots = "1 slot" if len(rest.slots) == 1 else f"{len(rest.slots)} slots"
             message = f"asked again of {earlier.id}: {slots} without an answer"
             resumed = Notice(NoticeCode.RUN_RESUMED, message)

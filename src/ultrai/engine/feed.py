@@ -206,6 +206,7 @@ class Feed:
         self._fold = ReportFold()
         self._seq = 0
         self._subscriptions: list[Subscription] = []
+        self._closed = False
         self._uncommitted = 0
         self._outbox: list[Event] = []
         self._flushes: set[asyncio.Timeout] = set()
@@ -227,6 +228,8 @@ class Feed:
     def subscribe(self) -> Subscription:
         """A reader that starts with the next Event."""
         subscription = Subscription()
+        if self._closed:
+            subscription.close()
         self._subscriptions.append(subscription)
         return subscription
 
@@ -283,8 +286,13 @@ class Feed:
         event = self._record(EventType.REPORT, Body(facts=facts), slot=None, attempt=None)
         self._end(event, self._fold.report())
 
+    async def flush(self) -> None:
+        """Wait until the history has everything; a Notice when it is given up for that."""
+        await self._commit()
+
     def close(self) -> None:
         """Let the readers end."""
+        self._closed = True
         for subscription in self._subscriptions:
             subscription.close()
 

@@ -5,7 +5,7 @@ Pure. It knows cocktails and spellings; whether a model is listed or ready is pl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ultrai.domain.ask import Ask
@@ -78,8 +78,12 @@ def recipe_of_models(ask: Ask, corrections: Corrections) -> Recipe:
     return Recipe(None, tuple(slots), named=True, notices=tuple(speller.notices))
 
 
-def recipe_of_rest(recipe: Recipe, earlier: Report) -> Recipe:
+def recipe_of_rest(
+    recipe: Recipe, earlier: Report, *, only: Collection[int] | None = None
+) -> Recipe:
     """Only those Slots that had no Answer in an earlier Run of the same Recipe.
+
+    `only`: of these, those at these places.
 
     A Slot that the Recipe lacks is asked with its Primary alone: a Report does not hold backups, so
     a Run of models named one by one has none when it is resumed, unless they are given again. The
@@ -89,7 +93,7 @@ def recipe_of_rest(recipe: Recipe, earlier: Report) -> Recipe:
     slots = tuple(
         slot
         for slot, before in zip(_seated(recipe, earlier), earlier.slots, strict=True)
-        if before.state is not SlotState.ANSWERED
+        if before.state is not SlotState.ANSWERED and (only is None or before.index in only)
     )
     if not slots:
         raise UsageError(

@@ -78,6 +78,7 @@ class Run:
         self.claims: Counter[str] = Counter()
         self._rooms = rooms
         self._dearest = dearest
+        self._payer = payer
         self._stopped: dict[str, Failure] = {}
         self._envelope = Envelope(
             order.limits.max_cost_nanos, rooms.ledger, payer=payer, now=self._now
@@ -223,6 +224,8 @@ class Run:
             "deadline_s": limits.deadline_s,
             "quorum": limits.quorum,
         }
+        if self._payer.tags:
+            facts["tags"] = dict(self._payer.tags)
         if order.resumed_from is not None:
             facts["resumed_from"] = order.resumed_from
         self.feed.publish(EventType.RUN_STARTED, Body(facts=facts))

@@ -18,6 +18,7 @@ from ultrai.server.live import KEEP_ALIVE_S, LiveRun, LiveRuns
 from ultrai.server.parsing import Order, order_of
 from ultrai.server.problems import Problem, problem_of_error, problem_of_report
 from ultrai.server.rendering import completion_of, created_s, headers_of
+from ultrai.server.repeats import HEADER, Repeats, digest_of
 
 GRACE_S = 0.6
 DETACH = b"x-ultrai-detach"
@@ -26,34 +27,59 @@ DETACH = b"x-ultrai-detach"
 class Chat:
     """Answers requests of chat completions."""
 
-    def __init__(self, runs: LiveRuns) -> None:
+    def __init__(self, runs: LiveRuns, repeats: Repeats) -> None:
         self._runs = runs
+        self._repeats = repeats
 
     async def answer(self, exchange: Exchange) -> None:
         """One request. Raises Refused, UltraiError and ClientGone before the answer has begun."""
-        order = order_of(await exchange.body(), self._runs.session.book)
+        body = await exchange.body()
+        order = order_of(body, self._runs.session.book)
+        key = exchange.header(HEADER)
+        if key is not None and await self._repeated(exchange, order, key=key, body=body):
+            return
         detached = exchange.header(DETACH) == "1"
         starting = asyncio.get_running_loop().create_task(
-            self._runs.start(order.ask, owner=exchange.state.get("owner"), detached=detached)
+            self._runs.start(order.ask, owner=exchange.owner, detached=detached)
         )
-        leaver = _Leaver(starting, detached=detached)
+        if key is not None:
+            digest = digest_of(exchange.path, body)
+            self._repeats.keep(exchange.owner, key, digest=digest, starting=starting)
+        leaver = _Leaver(starting)
         exchange.watch(leaver.left)
         try:
             if order.stream:
                 await _Stream(exchange, order, leaver=leaver).run()
             else:
                 live = await leaver.live()
-                await answer_report(exchange, order, report=await live.handle.report())
-        except asyncio.CancelledError:
-            if leaver.is_left:  # our own cancelling of what had not begun
-                raise ClientGone from None
-            leaver.left()
-            raise
-        except ClientGone:
+                await answer_report(exchange, order, report=await live.report())
+        except (ClientGone, asyncio.CancelledError):
             leaver.left()
             raise
         finally:
             await exchange.unwatch()
+
+    async def _repeated(self, exchange: Exchange, order: Order, *, key: str, body: bytes) -> bool:
+        """Answer with the Run that this request has started before; False: it has not."""
+        digest = digest_of(exchange.path, body)
+        starting = self._repeats.find(exchange.owner, key, digest=digest)
+        if starting is None:
+            return False
+        live = await asyncio.shield(starting)
+        live.readers += 1
+        exchange.watch(live.leave)
+        try:
+            report = await live.report()
+        finally:
+            await exchange.unwatch()
+        if not order.stream or problem_of_report(report) is not None:
+            await answer_report(exchange, order, report=report)
+            return True
+        chunks = Chunks(order, report.id, created=created_s(report))
+        await exchange.begin_stream(headers_of(report))
+        await exchange.write(chunks.replay(report))
+        await exchange.end()
+        return True
 
 
 async def answer_report(exchange: Exchange, order: Order, *, report: Report) -> None:
@@ -68,11 +94,10 @@ async def answer_report(exchange: Exchange, order: Order, *, report: Report) -> 
 class _Leaver:
     """Takes the Run along when the client leaves, be it before or after it has begun."""
 
-    def __init__(self, starting: asyncio.Task[LiveRun], *, detached: bool) -> None:
+    def __init__(self, starting: asyncio.Task[LiveRun]) -> None:
         self.starting = starting
         self.is_left = False
         self.nudge: Callable[[], None] | None = None
-        self._detached = detached
 
     async def live(self) -> LiveRun:
         """The Run, once it has begun. Raises what kept it from beginning."""
@@ -80,29 +105,16 @@ class _Leaver:
 
     def left(self) -> None:
         """Nobody reads any more."""
-        if self.is_left:
-            return
-        self.is_left = True
-        if self._detached:
-            self.starting.add_done_callback(_look)
-        elif self.starting.done():
-            if not self.starting.cancelled() and self.starting.exception() is None:
-                self.starting.result().handle.cancel()
-        else:
-            self.starting.add_done_callback(_cancel)
-        if self.nudge is not None:
-            self.nudge()
+        if not self.is_left:
+            self.is_left = True
+            self.starting.add_done_callback(_leave)
+            if self.nudge is not None:
+                self.nudge()
 
 
-def _look(starting: asyncio.Task[LiveRun]) -> None:
-    """Nobody is there to be told of an error."""
-    if not starting.cancelled():
-        starting.exception()
-
-
-def _cancel(starting: asyncio.Task[LiveRun]) -> None:
+def _leave(starting: asyncio.Task[LiveRun]) -> None:
     if not starting.cancelled() and starting.exception() is None:
-        starting.result().handle.cancel()
+        starting.result().leave()
 
 
 class _Stream:
@@ -118,13 +130,18 @@ class _Stream:
         live = await self._begin()
         if live is None:
             return
-        self._leaver.nudge = live.handle.reader.nudge
-        chunks = Chunks(self._order, live.run_id, created=created_s(live.handle.now))
-        timer = _Timer(live.handle.reader.nudge)
+        handle = live.handle
+        if handle is None:  # it was over at once
+            await answer_report(self._exchange, self._order, report=live.now)
+            return
+        reader = handle.reader
+        self._leaver.nudge = reader.nudge
+        chunks = Chunks(self._order, live.run_id, created=created_s(handle.now))
+        timer = _Timer(reader.nudge)
         try:
             while not chunks.is_over:
                 timer.set(self._wait_s())
-                events = await live.handle.reader.batch()
+                events = await reader.batch()
                 if self._leaver.is_left:
                     raise ClientGone
                 if events is None:
@@ -165,7 +182,7 @@ class _Stream:
                 return False
             if not data and self._wait_s() > 0:
                 return True
-            await self._exchange.begin_stream(headers_of(report or live.handle.now))
+            await self._exchange.begin_stream(headers_of(report or live.now))
         if data or self._wait_s() <= 0:
             await self._exchange.write(data or KEEP_ALIVE)
             self._due_s = asyncio.get_running_loop().time() + KEEP_ALIVE_S

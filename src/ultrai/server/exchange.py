@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl
 
-from ultrai.server.problems import Problem, Refused
+from ultrai.server.problems import Problem, Refused, bad_request
 from ultrai.server.wire import encode
 
 Scope = Mapping[str, Any]
@@ -20,6 +21,7 @@ Send = Callable[[Any], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
+MOST_QUERY_FIELDS = 20
 WRITE_PATIENCE_S = 30.0
 JSON = (b"content-type", b"application/json")
 _SSE = (
@@ -44,6 +46,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._headers: dict[bytes, bytes] | None = None
+        self._query: dict[str, str] | None = None
         self._watch: asyncio.Task[None] | None = None
         self.has_begun = False
         self.is_left = False
@@ -58,6 +61,28 @@ class Exchange:
     def parameter(self, name: str) -> str:
         """What stands in the path at that place of its route."""
         return str(self._scope["path_params"][name])
+
+    @property
+    def owner(self) -> str | None:
+        """The id of the access key that asks; None: there are none."""
+        owner: str | None = self.state.get("owner")
+        return owner
+
+    def query(self, name: str) -> str | None:
+        """What the address says behind its question mark under that name."""
+        if self._query is None:
+            text = self._scope["query_string"].decode("latin-1")
+            self._query = dict(parse_qsl(text, max_num_fields=MOST_QUERY_FIELDS))
+        return self._query.get(name)
+
+    def whole(self, name: str, usual: int, *, most: int) -> int:
+        """The same as a number from 1 to `most`. Raises Refused."""
+        written = self.query(name)
+        if written is None:
+            return usual
+        if written.isascii() and written.isdecimal() and 0 < int(written[:9]) <= most:
+            return int(written)
+        raise bad_request(f"{name} must be a whole number from 1 to {most}", param=name)
 
     async def body(self) -> bytes:
         """The whole body. Raises Refused (413, 415) and ClientGone."""

@@ -2,62 +2,88 @@
 
 Of a Run that was started natively all Events are kept in memory until some time after its end, so
 that a reader may come late, leave and come back; afterwards the history has them. A Run of chat
-completions is read by its own client alone, so nothing is kept of it.
+completions is read by its own client; whoever else wants its Events gets what the history has of
+them so far, and from there on those that come (`joined`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
 from ultrai.assembly.facade import UltrAI
 from ultrai.domain.ask import Ask
 from ultrai.domain.event import Event
-from ultrai.engine.desk import RunHandle
+from ultrai.domain.report import Report
+from ultrai.engine.handle import RunHandle
 
 MOST_ENDED = 200
 MOST_KEPT_EVENTS = 200_000
 KEEP_ALIVE_S = 5.0
+_LOG = logging.getLogger("ultrai.server")
 
 
 class LiveRun:
     """One Run. Once its last reader has gone it is cancelled, unless it is detached."""
 
     def __init__(self, handle: RunHandle, owner: str | None, *, detached: bool) -> None:
-        self.handle = handle
+        self.handle: RunHandle | None = handle
+        self.run_id = handle.run_id
         self.owner = owner
         self.detached = detached
-        self.readers = 0
+        self.readers = 1
         self.events: list[Event] | None = None
-        self.is_over = False
+        self.ended: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._news = asyncio.Event()
 
     @property
-    def run_id(self) -> str:
-        """Its id."""
-        return self.handle.run_id
+    def now(self) -> Report:
+        """The Report as it stands."""
+        return self.ended.result() if self.handle is None else self.handle.now
+
+    async def report(self) -> Report:
+        """The final Report; waits for it."""
+        return await asyncio.shield(self.ended)
+
+    def cancel(self) -> bool:
+        """End it now; False: it is over already."""
+        if self.handle is None:
+            return False
+        self.handle.cancel()
+        return True
 
     def leave(self) -> None:
         """A reader has gone; the last one takes the Run along, unless it is detached."""
         self.readers -= 1
         if self.readers <= 0 and not self.detached:
-            self.handle.cancel()
+            self.cancel()
 
-    async def keep(self) -> None:
-        """Collect the Events until the last one."""
-        self.events = []
+    async def attend(self, *, kept: bool) -> None:
+        """Wait for its end; collect its Events meanwhile, if they are to be kept."""
+        handle = self.handle
+        assert handle is not None
         try:
-            while (batch := await self.handle.reader.batch()) is not None:
-                self.events += batch
-                self._tell()
+            if kept:
+                self.events = []
+                while (batch := await handle.reader.batch()) is not None:
+                    self.events += batch
+                    self._tell()
+            self.ended.set_result(await handle.report())
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must see it
+            _LOG.exception("a bug in %s", self.run_id)
+            self.ended.set_exception(error)
+            self.ended.exception()  # somebody has seen it
         finally:
-            self.is_over = True
+            if not self.ended.done():
+                self.ended.cancel()
+            self.handle = None
             self._tell()
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[Event]]:
-        """The kept Events behind that number, as they come; empty when there was a nudge."""
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[Event], None]:
+        """The kept Events behind that number, as they come; none where it has been quiet."""
         assert self.events is not None
         position = 0
         while position < len(self.events) and last_seq(self.events[position]) <= after:
@@ -68,24 +94,14 @@ class LiveRun:
             position += len(fresh)
             if fresh:
                 yield fresh
-            elif self.is_over:
+            elif self.handle is None:
                 return
-            else:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(KEEP_ALIVE_S):
-                        await news.wait()
-                        continue
+            elif not await _is_set(news):
                 yield ()
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
-
-
-def last_seq(event: Event) -> int:
-    """The number of the last Event that this one stands for."""
-    last = event.facts.get("last_seq", event.seq)
-    return last if isinstance(last, int) else event.seq
 
 
 class LiveRuns:
@@ -107,7 +123,9 @@ class LiveRuns:
     ) -> LiveRun:
         """Start a Run. Raises what planning raises."""
         live = LiveRun(await self.session.start(ask), owner, detached=detached)
+        await asyncio.sleep(0)  # its first step: from then on its Report says what it is
         self._runs[live.run_id] = live
+        kept = kept or not self.session.settings.history
         task = asyncio.get_running_loop().create_task(self._attend(live, kept=kept))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -117,27 +135,66 @@ class LiveRuns:
         """The Run, while it goes on and a while after it."""
         return self._runs.get(run_id) or self._ended.get(run_id)
 
+    async def joined(self, live: LiveRun, after: int) -> AsyncGenerator[Sequence[Event], None]:
+        """The Events of a Run of which none are kept: the stored ones, then those that come."""
+        handle = live.handle
+        assert handle is not None
+        reader = handle.join()
+        await handle.stored()
+        stored = await self.session.events(live.run_id)
+        seen = max([after, *map(last_seq, stored)])
+        yield behind(stored, after)
+        loop = asyncio.get_running_loop()
+        while True:
+            timer = loop.call_later(KEEP_ALIVE_S, reader.nudge)
+            batch = await reader.batch()
+            timer.cancel()
+            if batch is None:
+                return
+            yield behind(batch, seen)
+
+    def forget_ended(self) -> None:
+        """Leave to the history what is over."""
+        self._ended.clear()
+
     async def aclose(self) -> None:
         """Cancel what still goes on and wait until it has settled."""
         for live in list(self._runs.values()):
-            live.handle.cancel()
+            live.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     async def _attend(self, live: LiveRun, *, kept: bool) -> None:
-        try:
-            if kept:
-                await live.keep()
-            await live.handle.report()
-        finally:
-            live.is_over = True
-            del self._runs[live.run_id]
-            if kept:
-                self._ended[live.run_id] = live
-                self._forget()
+        await live.attend(kept=kept)
+        del self._runs[live.run_id]
+        if kept:
+            self._ended[live.run_id] = live
+            self._forget()
 
     def _forget(self) -> None:
         kept = sum(len(live.events or ()) for live in self._ended.values())
         while self._ended and (len(self._ended) > MOST_ENDED or kept > MOST_KEPT_EVENTS):
             _, oldest = self._ended.popitem(last=False)
             kept -= len(oldest.events or ())
+
+
+def behind(events: Sequence[Event], after: int) -> Sequence[Event]:
+    """Those that say something behind that number."""
+    return [event for event in events if last_seq(event) > after]
+
+
+def last_seq(event: Event) -> int:
+    """The number of the last Event that this one stands for."""
+    last = event.facts.get("last_seq")
+    if isinstance(last, int):
+        return last
+    merged = event.facts.get("merged")
+    return event.seq if not isinstance(merged, int) else event.seq + merged - 1
+
+
+async def _is_set(news: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KEEP_ALIVE_S):
+            await news.wait()
+            return True
+    return False

@@ -96,6 +96,10 @@ class Serving:
         self._server.force_exit = self._server.should_exit
         self._server.should_exit = True
 
+    def forget_ended(self) -> None:
+        """Leave the Runs that are over to the history."""
+        self._runs.forget_ended()
+
     async def run(self, *, ready: Callable[[str], None]) -> None:
         """Serve until stopped. `ready` is called with the address once it listens."""
         self._server.ready = lambda: ready(url_of(self._bound))

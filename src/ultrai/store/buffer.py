@@ -43,11 +43,17 @@ def is_delta(event: Event) -> bool:
 class _Delta:
     """Deltas of one Attempt that became one."""
 
-    __slots__ = ("first", "parts")
+    __slots__ = ("first", "last_seq", "parts")
 
     def __init__(self, first: Event) -> None:
         self.first = first
+        self.last_seq = first.seq
         self.parts = [first.text or ""]
+
+    def add(self, event: Event) -> None:
+        """One more."""
+        self.last_seq = event.seq
+        self.parts.append(event.text or "")
 
     def belongs_to(self, event: Event) -> bool:
         """Whether it is text of the Event's Attempt."""
@@ -57,7 +63,7 @@ class _Delta:
         """The one Event."""
         if len(self.parts) == 1:
             return self.first
-        merged = {"merged": len(self.parts)}
+        merged = {"merged": len(self.parts), "last_seq": self.last_seq}
         return replace(self.first, text="".join(self.parts), facts=merged)
 
 
@@ -96,7 +102,7 @@ class RunBuffer:
             delta = self._deltas[key] = _Delta(event)
             self._entries.append(delta)
         else:
-            delta.parts.append(text)
+            delta.add(event)
 
     def take_fact(self, event: Event) -> None:
         """Add any other Event."""

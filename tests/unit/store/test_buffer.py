@@ -44,7 +44,7 @@ def test_deltas_of_each_attempt_merge_into_one_event_that_says_how_many_it_was()
 
     assert (first, last) == (7 - 1, 9)
     assert [(e.seq, e.slot, e.text, dict(e.facts)) for e in events] == [
-        (6, 0, "abc", {"merged": 3}),
+        (6, 0, "abc", {"merged": 3, "last_seq": 9}),
         (7, 1, "x", {}),
     ]
 
