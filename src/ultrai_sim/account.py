@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ultrai_sim import refusals
-from ultrai_sim.bill import BillLine
+from ultrai_sim.bill import Bill, BillLine
 from ultrai_sim.ceilings import Ceiling
 from ultrai_sim.charges import Need
 from ultrai_sim.free_tier import HIGH_QUOTA, HIGH_QUOTA_CREDITS, LOW_QUOTA, FreeTier
@@ -48,7 +48,7 @@ class Account:
         if quota is None:
             quota = HIGH_QUOTA if self.bought >= HIGH_QUOTA_CREDITS else LOW_QUOTA
         self.free_tier = FreeTier(terms.free_per_minute, quota, terms.free_counter_lag_s)
-        self.bill: list[BillLine] = []
+        self.bill = Bill()
 
     @property
     def used(self) -> Decimal:
@@ -78,7 +78,7 @@ class Account:
 
     def post(self, line: BillLine) -> None:
         """Put a generation on the bill."""
-        self.bill.append(line)
+        self.bill.add(line)
         day, key = line.day, line.key
         key.last_used_at = line.created_at
         if line.cost:

@@ -62,7 +62,7 @@ async def _activity(request: web.Request) -> web.StreamResponse:
     if query.get("group_by", "workspace") != "workspace":
         raise refusals.refuse(400, 'group_by: Invalid option: expected "workspace"')
     body = activity_body(
-        world.bill,
+        world.bill.sums(),
         days=days,
         key_hash=query.get("api_key_hash"),
         by_workspace="group_by" in query,

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-from ultrai_sim.bill import BillLine
+from ultrai_sim.bill import Place, Sum
 from ultrai_sim.generations import endpoint_id
 from ultrai_sim.keys import WORKSPACE_ID
 from ultrai_sim.windows import EPOCH, iso_day
 
 DAYS_TOLD = 30
-NOTHING = Decimal(0)
-
-
-@dataclass(slots=True)
-class _Row:
-    """What one endpoint did for the account on one day."""
-
-    usage: Decimal = NOTHING
-    byok: Decimal = NOTHING
-    requests: int = 0
-    prompt: int = 0
-    completion: int = 0
-    reasoning: int = 0
-    cached: int = 0
-
-    def add(self, line: BillLine) -> None:
-        self.usage += line.cost
-        self.byok += line.upstream or NOTHING
-        self.requests += 1
-        self.prompt += line.prompt_tokens
-        self.completion += line.completion_tokens
-        self.reasoning += line.reasoning_tokens
-        self.cached += line.cached_tokens
 
 
 def asked_day(text: str, today: int) -> int | None:
@@ -49,32 +24,32 @@ def asked_day(text: str, today: int) -> int | None:
 
 
 def activity_body(
-    lines: Iterable[BillLine], *, days: range, key_hash: str | None, by_workspace: bool
+    sums: Mapping[Place, Sum], *, days: range, key_hash: str | None, by_workspace: bool
 ) -> dict[str, Any]:
     """The answer of `/activity` for these days, of one key or of all; the latest day first."""
-    rows: dict[tuple[int, str, str, str], _Row] = {}
-    for line in lines:
-        if line.day in days and key_hash in (None, line.key.hash):
-            place = (line.day, line.model, line.permaslug, line.provider)
-            rows.setdefault(place, _Row()).add(line)
-    order = sorted(rows, key=lambda place: (-place[0], *place[1:]))
+    rows: dict[tuple[int, str, str, str], Sum] = {}
+    for place, each in sums.items():
+        if place.day in days and key_hash in (None, place.key_hash):
+            row = (place.day, place.model, place.permaslug, place.provider)
+            rows.setdefault(row, Sum()).add(each)
+    order = sorted(rows, key=lambda row: (-row[0], *row[1:]))
     workspace = {"workspace_id": WORKSPACE_ID} if by_workspace else {}
-    return {"data": [_shown(place, rows[place]) | workspace for place in order]}
+    return {"data": [_shown(row, rows[row]) | workspace for row in order]}
 
 
-def _shown(place: tuple[int, str, str, str], row: _Row) -> dict[str, Any]:
-    day, model, permaslug, provider = place
+def _shown(row: tuple[int, str, str, str], each: Sum) -> dict[str, Any]:
+    day, model, permaslug, provider = row
     return {
         "date": iso_day(day),
         "model": model,
         "model_permaslug": permaslug,
         "endpoint_id": endpoint_id(permaslug, provider),
         "provider_name": provider,
-        "usage": float(row.usage),
-        "byok_usage_inference": float(row.byok),
-        "requests": row.requests,
-        "prompt_tokens": row.prompt,
-        "completion_tokens": row.completion,
-        "reasoning_tokens": row.reasoning,
-        "cached_tokens": row.cached,
+        "usage": float(each.cost),
+        "byok_usage_inference": float(each.upstream),
+        "requests": each.lines,
+        "prompt_tokens": each.prompt_tokens,
+        "completion_tokens": each.completion_tokens,
+        "reasoning_tokens": each.reasoning_tokens,
+        "cached_tokens": each.cached_tokens,
     }

@@ -14,8 +14,6 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ultrai_sim import refusals
 from ultrai_sim.account import Account
 from ultrai_sim.catalogue import Model
@@ -24,6 +22,7 @@ from ultrai_sim.credentials import inference_key
 from ultrai_sim.endpoints import Endpoint
 from ultrai_sim.generations import Try
 from ultrai_sim.guardrails import unguarded
+from ultrai_sim.incoming import NotJSON, read_json
 from ultrai_sim.intake import Intake, Search
 from ultrai_sim.keys import Key
 from ultrai_sim.prompt_cache import Prefix
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_TOKENS = 4096
 MOST_MODELS = 3
 MOST_READ_KEPT = 256
+MOST_BYTES_READ_KEPT = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ async def read_letter(request: web.Request, world: World) -> Letter:
     key = inference_key(request, world)
     raw = await request.read()
     body = read_body(raw)
-    request[SEEN].body = body
+    world.requests.weigh(request[SEEN], raw)
     messages = body.get("messages") or _legacy(body)
     if not isinstance(messages, list) or not messages:
         raise refusals.refuse(400, 'Input required: specify "prompt" or "messages"')
@@ -208,6 +208,8 @@ def _read(world: World, letter: Letter, *, model: Model, likeness: bytes) -> Rea
         return same
     question = read_question(letter.body, letter.messages, supported=model.parameters)
     reading = Reading(question, _intake(question, model), read_thinking(letter.body, model))
+    if len(letter.raw) > MOST_BYTES_READ_KEPT:
+        return reading
     if len(world.read) >= MOST_READ_KEPT:
         world.read.clear()
     world.read[key] = (model, reading)
@@ -229,8 +231,8 @@ def _intake(question: Question, model: Model) -> Intake:
 def read_body(raw: bytes) -> dict[str, Any]:
     """The JSON object of a request; 400 where there is none."""
     try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = read_json(raw)
+    except NotJSON:
         body = None
     if not isinstance(body, dict):
         raise refusals.refuse(400, "Input must have at least 1 token.")

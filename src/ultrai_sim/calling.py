@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from math import isfinite
 from random import Random
 
 from ultrai_sim.manners import Manner
@@ -57,7 +58,8 @@ def chosen(question: Question) -> list[Tool]:
 
 def numbers_of(text: str) -> list[float]:
     """The numbers that a text mentions, in their order."""
-    return [float(found) for found in NUMBER.findall(text)]
+    numbers = (float(found) for found in NUMBER.findall(text))
+    return [number for number in numbers if isfinite(number)]
 
 
 def _words(name: str) -> set[str]:

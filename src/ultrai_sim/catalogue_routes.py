@@ -12,10 +12,12 @@ from ultrai_sim.catalogue import Model
 from ultrai_sim.credentials import inference_key
 from ultrai_sim.embedders import embedders_body
 from ultrai_sim.listing import endpoints_body, model_row, providers_body, zdr_body
+from ultrai_sim.listing_query import ORDERS, ListingQuery, read_listing_query
 from ultrai_sim.replies import OPEN_HEADERS, json_response
 from ultrai_sim.world import WORLD, World
 
 CACHED_LISTING = "public, max-age=120, stale-while-revalidate=3600, stale-if-error=3600"
+MOST_BODIES_KEPT = 32
 SLUG = r"{author:[^/]+}/{slug:[^/]+}"
 
 
@@ -35,10 +37,13 @@ def catalogue_routes(prefix: str) -> list[web.RouteDef]:
 
 async def _models(request: web.Request) -> web.StreamResponse:
     world = request.app[WORLD]
-    body = world.bodies.get(request.query_string)
+    query = read_listing_query(request.query)
+    body = world.bodies.get(query)
     if body is None:
-        body = msgspec.json.encode(_listing(request, world))
-        world.bodies[request.query_string] = body
+        body = msgspec.json.encode(_listing(query, world))
+        if len(world.bodies) >= MOST_BODIES_KEPT:
+            world.bodies.clear()
+        world.bodies[query] = body
     headers = {**OPEN_HEADERS, "Cache-Control": CACHED_LISTING, "Content-Type": "application/json"}
     return web.Response(body=body, headers=headers)
 
@@ -48,27 +53,15 @@ async def _user_models(request: web.Request) -> web.StreamResponse:
     return await _models(request)
 
 
-def _listing(request: web.Request, world: World) -> dict[str, Any]:
-    query = request.query
-    wanted = set(filter(None, query.get("supported_parameters", "").split(",")))
-    words = query.get("q", "").lower()
-    models = [
-        model
-        for model in world.listing.listed()
-        if wanted <= set(model.parameters) and words in f"{model.id} {model.name}".lower()
-    ]
-    rows = [model_row(model, world.listing) for model in models]
-    total = len(rows)
-    if "offset" in query or "limit" in query:
-        offset, limit = _whole(query.get("offset", "0"), 0), _whole(query.get("limit", "500"), 1)
-        rows = rows[offset : offset + min(limit, 1000)]
-    return {"data": rows, "total_count": total, "links": {"next": None}}
-
-
-def _whole(text: str, least: int) -> int:
-    if text.isdecimal() and int(text) >= least:
-        return int(text)
-    raise refusals.zod_error("too_small", ["limit"], message=f"expected number >= {least}")
+def _listing(query: ListingQuery, world: World) -> dict[str, Any]:
+    models = [model for model in world.listing.listed() if query.wants(model)]
+    if query.sort is not None:
+        models.sort(key=ORDERS[query.sort])
+    part = models
+    if query.limit is not None:
+        part = models[query.offset : query.offset + query.limit]
+    rows = [model_row(model, world.listing) for model in part]
+    return {"data": rows, "total_count": len(models), "links": {"next": None}}
 
 
 async def _count(request: web.Request) -> web.StreamResponse:

@@ -226,7 +226,9 @@ def _with_earlier(refusal: Refusal, errors: Sequence[dict[str, Any]]) -> Refusal
     if not errors or not error:
         return refusal
     body = msgspec.json.decode(refusal.body)
-    metadata = body["error"].get("metadata") or {}
+    metadata = error.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        return refusal  # a fault's own words are left as they are
     body["error"]["metadata"] = {**metadata, "previous_errors": list(errors)}
     refusal.body = msgspec.json.encode(body)
     return refusal

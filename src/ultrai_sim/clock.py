@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+"""No clock goes beyond: a later day would soon have no date that can be written."""
+
 Clock = Callable[[], float]
 """Seconds since the epoch. A test passes its own to move a day on without waiting."""
 
@@ -16,7 +19,7 @@ def wall_clock() -> float:
 
 
 class WorldClock:
-    """A source's time, put forward by so many seconds."""
+    """A source's time, put forward by so many seconds, as far as to `LATEST`."""
 
     def __init__(self, source: Clock) -> None:
         self.source = source
@@ -24,7 +27,11 @@ class WorldClock:
 
     def __call__(self) -> float:
         """Seconds since the epoch."""
-        return self.source() + self.ahead_s
+        return min(self.source() + self.ahead_s, LATEST)
+
+    def advance(self, seconds: float) -> None:
+        """Put it forward; at its latest moment it stands still."""
+        self.ahead_s = min(self.ahead_s + seconds, LATEST)
 
 
 def iso(stamp: float) -> str:

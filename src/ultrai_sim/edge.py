@@ -1,14 +1,18 @@
 """The outermost layer: every request is written down, every refusal becomes a response.
 
 Routes under ``/sim`` are not OpenRouter's and leave no trace. What is outside the interface is
-answered by a page, as a web site does.
+answered by a page, as a web site does. What breaks a handler is a bug of the simulator's: it is one
+line of the log, and to the client OpenRouter's own 500, which tells nothing.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from functools import lru_cache
+from pathlib import Path
+from traceback import extract_tb
 
 from aiohttp import web
 
@@ -22,6 +26,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 INTERFACE = "/api/"
 INSIDE = "/sim"
 CLIENT_CLOSED = 499
+SERVER_ERROR = 500
+BYTES_OF_A_RECORD = 1000
+# aiohttp's own: whoever listens for handlers that broke hears of them in one place.
+LOGGER = logging.getLogger("aiohttp.server")
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
@@ -41,6 +49,7 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         headers=_masked(request),
         started_at=world.clock(),
         peer_port=_peer_port(request),
+        size=BYTES_OF_A_RECORD + sum(map(len, request.headers.values())),
     )
     request[SEEN] = seen
     world.see(seen)
@@ -53,6 +62,8 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         except ConnectionError:
             # The client left while bytes were on their way to it: that is its right.
             return web.Response(status=CLIENT_CLOSED)
+        except Exception as error:  # noqa: BLE001 - the last resort
+            response = _broken(request, error)
         status = response.status
         return response
     finally:
@@ -84,9 +95,11 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _answer_inside(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """As the handler answers; what aiohttp refuses is JSON here too."""
+    """As the handler answers; what aiohttp refuses, or what breaks, is JSON here too."""
     try:
         return await handler(request)
+    except ConnectionError:
+        return web.Response(status=CLIENT_CLOSED)
     except web.HTTPException as error:
         allowed = error.headers.get("Allow")
         hint = f"GET {INSIDE} lists the routes" if allowed is None else f"it takes {allowed}"
@@ -94,13 +107,34 @@ async def _answer_inside(request: web.Request, handler: Handler) -> web.StreamRe
         headers = {} if allowed is None else {"Allow": allowed}
         body = refusals.error_body(error.status, message)
         return json_response(body, status=error.status, **headers)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        return _broken(request, error)
+
+
+def _broken(request: web.Request, error: Exception) -> web.Response:
+    """The 500 of a handler that broke; where its answer has begun, the connection is closed."""
+    place = extract_tb(error.__traceback__)[-1]
+    LOGGER.error(
+        "%s %s: the simulator has a bug, please report it: %s: %.200s (%s:%s)",
+        request.method,
+        request.path,
+        type(error).__name__,
+        error,
+        Path(place.filename).name,
+        place.lineno,
+    )
+    if request.writer.output_size and request.transport is not None:
+        request.transport.close()
+    return json_response(refusals.error_body(SERVER_ERROR), status=SERVER_ERROR)
 
 
 def _masked(request: web.Request) -> dict[str, str]:
     headers = dict(request.headers)
-    for name in headers:
+    for name, text in headers.items():
         if name.lower() in SECRET_HEADERS:
             headers[name] = "***"
+        elif not text.isascii():  # bytes that are no text would not go into any JSON
+            headers[name] = text.encode("utf-8", "replace").decode()
     return headers
 
 

@@ -62,8 +62,9 @@ async def embed(request: web.Request, world: World) -> web.Response:
     seen.outcome = "refused"
     key = inference_key(request, world)
     raw = await request.read()
-    seen.body = read_body(raw)
-    order = read_vector_order(seen.body)
+    body = read_body(raw)
+    world.requests.weigh(seen, raw)
+    order = read_vector_order(body)
     model, now = order.embedder.model, world.clock()
     seen.model = model.id
     intake = Intake(order.text_tokens + order.image_tokens)
@@ -77,7 +78,7 @@ async def embed(request: web.Request, world: World) -> web.Response:
     drawn = world.draw_id(model.id, blake2b(raw, digest_size=16).digest())
     seen.generation_id = f"gen-{int(now)}-{b64encode(drawn, b'aZ').decode()}"
     wish = world.response_cache.read_wish(
-        request.headers, seen.body, secret=key.secret, route=request.path
+        request.headers, body, secret=key.secret, route=request.path
     )
     kept = None if wish is None else world.response_cache.find(wish, now)
     if wish is not None and kept is None:
@@ -87,12 +88,12 @@ async def embed(request: web.Request, world: World) -> web.Response:
     if kept is not None:
         cost = FOR_NOTHING
     delivery = Delivery(order, key, seen.generation_id, now, cost, kept)
-    body = msgspec.json.encode(_answer(delivery))
+    answer = msgspec.json.encode(_answer(delivery))
     world.record(_generation(delivery, seen, available_at=now + world.generation_lag_s))
     seen.outcome = "complete"
     told = {} if wish is None else headers_of(wish, kept, now=now)
     headers = {**JSON_HEADERS, "X-Generation-Id": seen.generation_id, **told}
-    return web.Response(body=body, headers=headers)
+    return web.Response(body=answer, headers=headers)
 
 
 def _answer(delivery: Delivery) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _generation(delivery: Delivery, seen: SeenRequest, *, available_at: float) -
         native_finish_reason=None,
         normalised=(normalised if delivery.kept is None else 0, 0),
         streamed=False,
-        caller=Caller(seen.headers, seen.body),
+        caller=Caller(seen.headers, seen.raw),
         available_at=available_at,
         api_type="embeddings",
         source_id=delivery.source_id,

@@ -13,9 +13,11 @@ Complaint = str | None
 MOST_SECONDS = 1e9  # some thirty years: farther than any clock of a test, nearer than any overflow
 MOST_BYTES = 1_000_000_000
 MOST_RETRY_AFTER = 1e300
+MOST_CODE = 2**63
 # RFC 9110: the code points of a field name, and no line ends or other controls in a value.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+FRAMING = frozenset({"content-length", "transfer-encoding"})
 BODILESS = frozenset({204, 205, 304})
 
 
@@ -23,10 +25,11 @@ def wrong_value(name: str, value: Any) -> Complaint:
     """What is wrong with one option's value, in one line; None: nothing."""
     check = CHECKS.get(name)
     complaint = None if check is None else check(value)
-    return None if complaint is None else f"{name!r} {complaint}, not {_short(value)}"
+    return None if complaint is None else f"{name!r} {complaint}, not {short(value)}"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as a complaint names it, on one line of a terminal."""
     if isinstance(value, int) and abs(value) > 10**30:
         return "a number of more than 30 digits"  # which Python may even refuse to write
     text = repr(value)
@@ -95,6 +98,8 @@ def _headers(value: Any) -> Complaint:
     for name, text in value.items():
         if not _HEADER_NAME.fullmatch(str(name)):
             return f"has a header called {name!r}, which no header can be"
+        if str(name).lower() in FRAMING:
+            return f"cannot have {name!r}, which follows from the body"
         if _header_text(text) is not None:
             return f"must have a text of one line for {name!r}"
     return None
@@ -114,8 +119,9 @@ def _status(value: Any) -> Complaint:
 
 
 def _code(value: Any) -> Complaint:
-    fine = isinstance(value, int | str) and not isinstance(value, bool)
-    return None if fine else "must be a whole number or a text"
+    if isinstance(value, str):
+        return None
+    return None if _whole(-MOST_CODE, MOST_CODE)(value) is None else "must be a number or a text"
 
 
 def _table(value: Any) -> Complaint:

@@ -84,7 +84,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ultrai_sim.aim import AIM_KEYS, Occasion, is_model, is_provider, is_time, wrong_aim
-from ultrai_sim.fault_values import wrong_value
+from ultrai_sim.fault_values import short, wrong_value
 
 ERROR_OPTIONS = frozenset({"status", "message", "metadata", "code"})
 STALL_OPTIONS = frozenset({"seconds", "comments", "every_s"})
@@ -214,9 +214,10 @@ class Fault:
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind, an option that the kind does not have, an impossible value."""
-        if self.kind not in KINDS:
-            near = get_close_matches(str(self.kind), KINDS, 1, 0.0)[0]
-            message = f"no fault is called {self.kind!r}; nearest valid kind: {near!r}"
+        kind: Any = self.kind  # from a file or from JSON: whatever stood there
+        if not isinstance(kind, str) or kind not in KINDS:
+            near = get_close_matches(str(self.kind)[:99], KINDS, 1, 0.0)[0]
+            message = f"no fault is called {short(self.kind)}; nearest valid kind: {near!r}"
             raise FaultError(message)
         given = {name: getattr(self, name) for name in FAULT_KEYS}
         given = {name: value for name, value in given.items() if value is not None}

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from ultrai_sim.patterns import matching
+from ultrai_sim.patterns import Part
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 SECONDS_IN_A_YEAR = 31_536_000
@@ -19,26 +19,37 @@ WHOLE_PHRASE = frozenset({"query", "prompt", "question", "text", "input", "messa
 
 
 def text_of(rules: Mapping[str, Any], *, name: str, words: Sequence[str], source: Random) -> str:
-    """A text that the rules accept; ``name`` is the property's, ``words`` are the question's."""
+    """A text that the rules accept; ``name`` is the property's, ``words`` are the question's.
+
+    It takes as long as ``minLength`` is: whoever calls has looked at that.
+    """
     least, most = rules.get("minLength", 0), rules.get("maxLength")
-    if isinstance(rules.get("pattern"), str):
-        return _of_pattern(rules["pattern"], source, least=least, most=most)
     make = FORMATS.get(rules.get("format", ""))
     if make is not None:
         return make(source)
     text = _phrase(name, words=words, source=source)
-    while len(text) < least:
-        text += " " + source.choice(words)
+    if len(text) < least:
+        text = _lengthened(text, least, words=words, source=source)
     return text if most is None else text[:most].ljust(least, "x")
 
 
-def _of_pattern(pattern: str, source: Random, *, least: int, most: int | None) -> str:
-    text = matching(pattern, source)
+def text_of_pattern(rules: Mapping[str, Any], part: Part, *, source: Random) -> str:
+    """A text of a pattern that was read; of the length that the rules ask for, if it is found."""
+    least, most = rules.get("minLength", 0), rules.get("maxLength")
+    text = part.make(source)
     for _ in range(MOST_TRIES):
         if least <= len(text) and (most is None or len(text) <= most):
             break
-        text = matching(pattern, source)
+        text = part.make(source)
     return text
+
+
+def _lengthened(text: str, least: int, *, words: Sequence[str], source: Random) -> str:
+    parts, length = [text], len(text)
+    while length < least:
+        parts.append(source.choice(words))
+        length += 1 + len(parts[-1])
+    return " ".join(parts)
 
 
 def _phrase(name: str, *, words: Sequence[str], source: Random) -> str:

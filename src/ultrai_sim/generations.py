@@ -35,7 +35,7 @@ class Caller(msgspec.Struct, frozen=True):
     """What a request told of itself beside its question."""
 
     headers: Mapping[str, str]
-    body: Any
+    raw: bytes
 
     def header(self, name: str) -> str | None:
         """A header's text, whatever the case of its name."""
@@ -43,9 +43,10 @@ class Caller(msgspec.Struct, frozen=True):
         found = (text for key, text in self.headers.items() if key.lower() == wanted)
         return next(found, None)
 
-    def field(self, name: str) -> Any:
-        """A field of the body."""
-        return self.body.get(name) if isinstance(self.body, dict) else None
+    def fields(self) -> Mapping[str, Any]:
+        """The body's."""
+        body = msgspec.json.decode(self.raw)
+        return body if isinstance(body, dict) else {}
 
 
 class Generation(msgspec.Struct, frozen=True):
@@ -73,6 +74,11 @@ class Generation(msgspec.Struct, frozen=True):
     source_id: str | None = None
     output: tuple[str, str | None] | None = None
 
+    @property
+    def size(self) -> int:
+        """How many bytes it takes to remember, roughly."""
+        return len(self.caller.raw) + sum(len(text) for text in self.output or () if text)
+
 
 def endpoint_id(permaslug: str, provider: str) -> str:
     """The id of the endpoint that serves a model at a provider."""
@@ -83,6 +89,7 @@ def endpoint_id(permaslug: str, provider: str) -> str:
 def generation_body(generation: Generation) -> dict[str, Any]:
     """The answer of `/generation`."""
     line, caller = generation.line, generation.caller
+    asked = caller.fields()
     cost = float(line.cost_wire)
     upstream = line.upstream
     return {
@@ -90,7 +97,7 @@ def generation_body(generation: Generation) -> dict[str, Any]:
             "id": line.generation_id,
             "request_id": f"req-{line.generation_id.removeprefix('gen-')}",
             "upstream_id": _upstream_id(line),
-            "session_id": caller.field("session_id") or caller.header("x-session-id"),
+            "session_id": asked.get("session_id") or caller.header("x-session-id"),
             "total_cost": cost,
             "usage": cost,
             "cache_discount": generation.cache_discount,
@@ -103,7 +110,7 @@ def generation_body(generation: Generation) -> dict[str, Any]:
             "origin": caller.header("HTTP-Referer") or "",
             "http_referer": caller.header("HTTP-Referer"),
             "user_agent": caller.header("User-Agent"),
-            "external_user": caller.field("user"),
+            "external_user": asked.get("user"),
             "workspace_id": WORKSPACE_ID,
             "data_region": "global",
             "streamed": generation.streamed,
@@ -129,8 +136,8 @@ def generation_body(generation: Generation) -> dict[str, Any]:
 
 def content_body(generation: Generation) -> dict[str, Any]:
     """The answer of `/generation/content`: what was asked and what was said."""
-    caller = generation.caller
-    messages, prompt = caller.field("messages"), caller.field("prompt")
+    body = generation.caller.fields()
+    messages, prompt = body.get("messages"), body.get("prompt")
     asked = {"messages": messages} if messages is not None else {"prompt": prompt}
     completion, reasoning = generation.output or (None, None)
     return {

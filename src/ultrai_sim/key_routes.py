@@ -10,11 +10,11 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from ultrai_sim import refusals
 from ultrai_sim.credentials import management_key
+from ultrai_sim.incoming import NotJSON, read_json, read_whole
 from ultrai_sim.keys import Key, KeyTermsError, moment_of
 from ultrai_sim.replies import json_response
 from ultrai_sim.windows import INTERVALS, day_of
@@ -41,8 +41,8 @@ def key_routes(prefix: str) -> list[web.RouteDef]:
 async def _list(request: web.Request) -> web.StreamResponse:
     world, query = request.app[WORLD], request.query
     management_key(request, world, status=UNAUTHORIZED)
-    offset = query.get("offset", "0")
-    if not offset.isdecimal():
+    offset = read_whole(query.get("offset", "0"))
+    if offset is None:
         raise refusals.refuse(400, "offset: Number must be greater than or equal to 0")
     now = world.clock()
     keys = [
@@ -52,7 +52,7 @@ async def _list(request: web.Request) -> web.StreamResponse:
         and (_is_on(query.get("include_disabled")) or not key.disabled)
         and (_is_on(query.get("include_expired")) or not key.is_expired(now))
     ]
-    page = keys[int(offset) : int(offset) + PAGE]
+    page = keys[offset : offset + PAGE]
     return json_response({"data": [key.item(day_of(now)) for key in page]})
 
 
@@ -126,8 +126,8 @@ async def _fields(request: web.Request) -> dict[str, Any]:
     if request.content_type != JSON_TYPE:
         return {}
     try:
-        body = msgspec.json.decode(await request.read())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = read_json(await request.read())
+    except NotJSON:
         body = None
     if not isinstance(body, dict):
         raise refusals.refuse(400, "Malformed JSON in request body")

@@ -15,7 +15,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Literal
 
-from ultrai_sim.clock import iso
+from ultrai_sim.clock import LATEST, iso
 from ultrai_sim.reading import Check, a_text, first_problem, money, one_of, true_or_false
 from ultrai_sim.refusals import USER_ID
 from ultrai_sim.windows import INTERVALS, Interval, Spending, reset_after
@@ -78,10 +78,13 @@ def moment_of(text: str) -> float:
     """The stamp of an ISO-8601 text; `KeyTermsError` unless it has seconds and is in UTC."""
     try:
         if MOMENT.fullmatch(text):
-            return datetime.fromisoformat(text).timestamp()
-    except ValueError:
+            moment = datetime.fromisoformat(text).timestamp()
+            if 0 <= moment <= LATEST:
+                return moment
+    except (ValueError, TypeError):
         pass
-    message = f"expires_at: {text!r} is not a moment in UTC like 2027-12-31T23:59:59Z"
+    form = "a moment in UTC, before the year 9000, like 2027-12-31T23:59:59Z"
+    message = f"expires_at: {text!r} is not {form}"
     raise KeyTermsError(message)
 
 

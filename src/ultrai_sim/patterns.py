@@ -22,7 +22,21 @@ MOST_TIMES = 200
 TIMES = re.compile(r"\{(\d+)(,)?(\d*)\}")
 PROPERTY = re.compile(r"\{[^}]*\}")
 
-Part = Callable[[Random], str]
+MOST_WORK = 20_000
+# A class has no more members of one range than this: who draws from it sees no difference.
+MOST_MEMBERS = 256
+SURROGATES = range(0xD800, 0xE000)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What makes a part of a text, and at most how many steps that takes."""
+
+    make: Callable[[Random], str]
+    work: int = 1
+
+
+NOTHING = Part(lambda _: "")
 
 
 @dataclass(slots=True)
@@ -55,15 +69,24 @@ class Reader:
 
 
 def matching(pattern: str, source: Random) -> str:
-    """A text that matches the pattern, as far as it is understood."""
-    return _alternatives(Reader(pattern))(source)
+    """A text that the pattern matches, as far as it is understood."""
+    return read_pattern(pattern).make(source)
+
+
+def read_pattern(pattern: str) -> Part:
+    """What makes texts of a pattern; `ValueError` where they are too long to be made."""
+    if len(pattern) > MOST_WORK:
+        message = f"a pattern of more than {MOST_WORK} characters"
+        raise ValueError(message)
+    return _alternatives(Reader(pattern))
 
 
 def _alternatives(reader: Reader) -> Part:
     branches = [_sequence(reader)]
     while reader.skip("|"):
         branches.append(_sequence(reader))
-    return lambda source: source.choice(branches)(source)
+    work = 1 + max(branch.work for branch in branches)
+    return Part(lambda source: source.choice(branches).make(source), work)
 
 
 def _sequence(reader: Reader) -> Part:
@@ -72,13 +95,21 @@ def _sequence(reader: Reader) -> Part:
         atom = _atom(reader)
         least, most = _times(reader)
         parts.append(_repeated(atom, least, most=most))
-    return lambda source: "".join(part(source) for part in parts)
+    work = 1 + sum(part.work for part in parts)
+    if work > MOST_WORK:
+        message = f"a pattern of texts that take more than {MOST_WORK} steps"
+        raise ValueError(message)
+    return Part(lambda source: "".join(part.make(source) for part in parts), work)
 
 
 def _repeated(atom: Part, least: int, *, most: int) -> Part:
     if least == most == 1:
         return atom
-    return lambda source: "".join(atom(source) for _ in range(source.randint(least, most)))
+
+    def make(source: Random) -> str:
+        return "".join(atom.make(source) for _ in range(source.randint(least, most)))
+
+    return Part(make, 1 + most * atom.work)
 
 
 def _times(reader: Reader) -> tuple[int, int]:
@@ -106,15 +137,13 @@ def _atom(reader: Reader) -> Part:
         return _group(reader)
     if found == "[":
         choices = _class(reader)
-        return lambda source: source.choice(choices)
+        return Part(lambda source: source.choice(choices))
     if found == "\\":
         escaped = _escaped(reader)
-        return lambda source: source.choice(escaped) if escaped else ""
+        return Part(lambda source: source.choice(escaped) if escaped else "")
     if found == ".":
-        return lambda source: source.choice(ascii_letters)
-    if found in "^$":
-        return lambda _: ""
-    return lambda _: found
+        return Part(lambda source: source.choice(ascii_letters))
+    return NOTHING if found in "^$" else Part(lambda _: found)
 
 
 def _group(reader: Reader) -> Part:
@@ -126,7 +155,7 @@ def _group(reader: Reader) -> Part:
         reader.skip("?:")
     inner = _alternatives(reader)
     reader.skip(")")
-    return (lambda _: "") if asserts else inner
+    return NOTHING if asserts else inner
 
 
 def _escaped(reader: Reader) -> str:
@@ -157,6 +186,11 @@ def _members(reader: Reader) -> Iterator[str]:
             reader.take()
             last = reader.take()
             last = _escaped(reader) if last == "\\" else last
-            yield "".join(map(chr, range(ord(letter), ord(last[:1] or letter) + 1)))
+            yield _range(ord(letter), ord(last[:1] or letter))
         else:
             yield letter
+
+
+def _range(first: int, last: int) -> str:
+    codes = range(first, min(last, first + MOST_MEMBERS) + 1)
+    return "".join(chr(code) for code in codes if code not in SURROGATES)

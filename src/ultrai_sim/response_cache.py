@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from ultrai_sim.incoming import read_whole
+
 DEFAULT_TTL_S = 300
 LONGEST_TTL_S = 86_400
 MOST_KEPT = 1000
@@ -96,6 +98,7 @@ def zeroed(value: Any) -> Any:
 
 
 def _ttl(text: str | None) -> int:
-    if text is None or not text.isdecimal():
+    seconds = None if text is None else read_whole(text)
+    if seconds is None:
         return DEFAULT_TTL_S
-    return min(max(int(text), 1), LONGEST_TTL_S)
+    return min(max(seconds, 1), LONGEST_TTL_S)

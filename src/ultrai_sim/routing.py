@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import Model
 from ultrai_sim.endpoints import Endpoint
+from ultrai_sim.reading import money
 
 ROUTING_PAGE = "https://openrouter.ai/docs/guides/routing/provider-selection"
 PRIVACY_PAGE = "https://openrouter.ai/settings/privacy"
@@ -128,7 +129,10 @@ def _media(body: Mapping[str, Any], model: Model) -> list[Step]:
 
 
 def _tools(body: Mapping[str, Any], model: Model) -> list[Step]:
-    tools = [t for t in body.get("tools") or () if isinstance(t, dict)]
+    offered = body.get("tools")
+    if offered is not None and not isinstance(offered, list):
+        raise _invalid("tools", "expected array")
+    tools = [tool for tool in offered or () if isinstance(tool, dict)]
     names = [
         str(tool["function"].get("name"))
         for tool in tools
@@ -213,10 +217,9 @@ def _price(wishes: Mapping[str, Any]) -> list[Step]:
     limits: dict[str, Decimal] = {}
     for name in ("prompt", "completion", "request"):
         if caps.get(name) is not None:
-            try:
-                limits[name] = Decimal(str(caps[name]))
-            except InvalidOperation:
-                raise _invalid(f"provider.max_price.{name}", "expected number") from None
+            if money(caps[name]) is not None:
+                raise _invalid(f"provider.max_price.{name}", "expected number")
+            limits[name] = Decimal(str(caps[name]))
 
     def is_cheap(endpoint: Endpoint) -> bool:
         return all(_price_of(endpoint, name) <= limit for name, limit in limits.items())

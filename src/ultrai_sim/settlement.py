@@ -81,7 +81,7 @@ def settle(
             native_finish_reason=None if reason is None else answer.native_finish_reason,
             normalised=(0, 0) if order.source_id else _normalised(rendered, tokens),
             streamed=order.stream,
-            caller=Caller(seen.headers, seen.body),
+            caller=Caller(seen.headers, seen.raw),
             available_at=over + world.generation_lag_s,
             latency_s=ending.first_s,
             tries=tuple(order.tries),

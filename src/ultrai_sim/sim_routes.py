@@ -8,15 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from ultrai_sim import refusals
-from ultrai_sim.bill import bill_body
-from ultrai_sim.clock import iso
+from ultrai_sim.clock import LATEST, iso
 from ultrai_sim.fault_values import wrong_value
 from ultrai_sim.faults import FaultError, read_fault
-from ultrai_sim.keys import KeyTermsError, moment_of
+from ultrai_sim.incoming import NotJSON, read_json, read_whole
+from ultrai_sim.keys import moment_of
 from ultrai_sim.replies import json_response
 from ultrai_sim.world import WORLD, World
 
@@ -55,16 +54,16 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 
 async def _requests(request: web.Request) -> web.StreamResponse:
     """The requests after number ``since``."""
-    since = request.query.get("since", "0")
-    if not since.isdecimal():
+    since = read_whole(request.query.get("since", "0"))
+    if since is None:
         return _wrong("since: expected a number of a request")
     world = request.app[WORLD]
-    rows = [seen.to_dict() for seen in world.requests if seen.n > int(since)]
+    rows = [seen.to_dict() for seen in world.requests if seen.n > since]
     return json_response({"data": rows, "last": world.received})
 
 
 async def _bill(request: web.Request) -> web.StreamResponse:
-    return json_response(bill_body(request.app[WORLD].bill))
+    return json_response(request.app[WORLD].bill.to_dict())
 
 
 async def _keys(request: web.Request) -> web.StreamResponse:
@@ -84,12 +83,14 @@ async def _set_clock(request: web.Request) -> web.StreamResponse:
     """Put the clock forward: ``{"advance_s": 3600}`` or ``{"now": "2026-11-24T00:00:00Z"}``."""
     world = request.app[WORLD]
     try:
-        wish: Any = msgspec.json.decode(await request.read())
+        wish: Any = read_json(await request.read())
         ahead_s = wish["advance_s"] if "now" not in wish else moment_of(wish["now"]) - world.clock()
         if wrong_value("seconds", ahead_s) is not None:
             return _wrong("clock: expected a time ahead, by at most 1,000,000,000 seconds")
+        if world.clock() + ahead_s > LATEST:
+            return _wrong("clock: it goes no further than to the year 9000")
         world.advance(ahead_s)
-    except (msgspec.DecodeError, KeyTermsError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return _wrong('clock: expected {"advance_s": seconds} or {"now": a moment in UTC}')
     return _time_of(world)
 
@@ -115,8 +116,8 @@ async def _faults(request: web.Request) -> web.StreamResponse:
 async def _set_faults(request: web.Request) -> web.StreamResponse:
     """Replace the faults by ``{"faults": [{"kind": …}, …]}``; attempts are counted anew."""
     try:
-        order = msgspec.json.decode(await request.read())
-    except msgspec.DecodeError as error:
+        order = read_json(await request.read())
+    except NotJSON as error:
         return _wrong(f"faults: {error}")
     rows = order.get("faults") if isinstance(order, dict) else None
     if not isinstance(rows, list):

@@ -7,7 +7,9 @@ document. Not understood: not, if/then/else, dependent…, patternProperties and
 documents; they are passed over, so a schema that rests on them may not be met.
 
 Recursion ends because what may be left out is left out below `DEEPEST`, and of several ways the
-one that ends soonest is taken there.
+one that ends soonest is taken there. What a schema asks for is looked at before any of it is built:
+more than `MOST_VALUES` values, `MOST_LETTERS` characters of text or `MOST_PARTS` of `allOf` and
+references is no value of a sensible size.
 """
 
 from __future__ import annotations
@@ -18,12 +20,17 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from ultrai_sim.formats import text_of
+from ultrai_sim.formats import text_of, text_of_pattern
+from ultrai_sim.patterns import read_pattern
 
 DEEPEST = 5
 MOST_STEPS = 40
 MOST_VALUES = 5000
+MOST_LETTERS = 200_000
+MOST_PARTS = 20_000
+MOST_COMPARED = 100_000
 USUAL_ITEMS = 3
+USUAL_KEYWORDS = 64
 MOST_TRIES = 20
 # What comes of rules of the wrong type, wherever they are used.
 NOT_A_SCHEMA = (
@@ -71,6 +78,8 @@ class Maker:
     words: Sequence[str] = ("that",)
     numbers: list[float] = field(default_factory=list)
     made: int = 0
+    letters: int = 0
+    parts: int = 0
 
     def value(self) -> Any:
         """A value that satisfies the document; `SchemaError` where there is no telling how."""
@@ -83,9 +92,7 @@ class Maker:
 
     def _make(self, schema: Any, *, depth: int = 0, name: str = "") -> Any:
         self.made += 1
-        if self.made > MOST_VALUES:
-            message = "no value of a sensible size satisfies it"
-            raise SchemaError(message)
+        _check_size(self.made, MOST_VALUES)
         rules = self._resolved(schema, depth)
         if "const" in rules:
             return rules["const"]
@@ -97,10 +104,24 @@ class Maker:
         if kind == "array":
             return self._array(rules, depth)
         if kind == "string":
-            return text_of(rules, name=name, words=self.words, source=self.source)
+            return self._text(rules, name)
         if kind in ("integer", "number"):
             return self._number(rules, whole=kind == "integer")
         return None if kind == "null" else self.source.random() < 0.5  # noqa: PLR2004
+
+    def _text(self, rules: Schema, name: str) -> str:
+        """A text; what it takes is counted before it is made."""
+        _check_size(self.letters + rules.get("minLength", 0), MOST_LETTERS)
+        pattern = rules.get("pattern")
+        if isinstance(pattern, str):
+            part = read_pattern(pattern)
+            self.letters += part.work + len(pattern)
+            _check_size(self.letters, MOST_LETTERS)
+            text = text_of_pattern(rules, part, source=self.source)
+        else:
+            text = text_of(rules, name=name, words=self.words, source=self.source)
+        self.letters += len(text)
+        return text
 
     # --- schemas ------------------------------------------------------------------------------
 
@@ -108,6 +129,8 @@ class Maker:
         """One flat table of rules: references followed, branches chosen, all parts merged."""
         if not isinstance(schema, Mapping):
             return {}
+        self.parts += len(schema) // USUAL_KEYWORDS
+        _check_size(self.parts, MOST_PARTS)
         rules: dict[str, Any] = dict(schema)
         for _ in range(MOST_STEPS):
             more: list[Any] = []
@@ -119,6 +142,8 @@ class Maker:
                     more.append(self._branch(rules.pop(keyword), depth))
             if not more:
                 break
+            self.parts += len(more)
+            _check_size(self.parts, MOST_PARTS)
             for part in more:
                 rules = _merged(rules, part if isinstance(part, Mapping) else {})
         return rules
@@ -141,6 +166,8 @@ class Maker:
     def _branch(self, branches: Sequence[Any], depth: int) -> Any:
         if depth < DEEPEST:
             return self.source.choice(branches)
+        self.parts += len(branches)
+        _check_size(self.parts, MOST_PARTS)
         return min(branches, key=self._weight)
 
     def _weight(self, schema: Any) -> int:
@@ -172,13 +199,15 @@ class Maker:
     def _object(self, rules: Schema, depth: int) -> dict[str, Any]:
         properties: Mapping[str, Any] = rules.get("properties") or {}
         required = list(rules.get("required") or ())
+        _check_size(self.made + max(len(required), len(properties) // 2), MOST_VALUES)
+        needed = set(required)
         most = rules.get("maxProperties", math.inf)
         chosen = [
             name
             for name in properties
-            if name in required or (depth < DEEPEST and self.source.random() < 0.7)  # noqa: PLR2004
+            if name in needed or (depth < DEEPEST and self.source.random() < 0.7)  # noqa: PLR2004
         ]
-        optional = [name for name in chosen if name not in required]
+        optional = [name for name in chosen if name not in needed]
         while len(chosen) > most and optional:
             chosen.remove(optional.pop())
         chosen += [name for name in required if name not in properties]
@@ -197,6 +226,7 @@ class Maker:
         if isinstance(free, Mapping) and not properties and depth < DEEPEST:
             least = max(least, min(2, rules.get("maxProperties", 2)))
         missing = max(least - len(chosen), 0)
+        _check_size(self.made + missing, MOST_VALUES)
         spare = [name for name in properties if name not in chosen]
         invented = (f"{self.words[n % len(self.words)].lower()}_{n + 1}" for n in range(missing))
         return (spare + ([] if free is False else list(invented)))[:missing]
@@ -216,10 +246,13 @@ class Maker:
         each = rules.get("items", {})
         if "contains" in rules:
             wanted = {"allOf": [each, rules["contains"]]}
+            _check_size(self.made + rules.get("minContains", 1), MOST_VALUES)
             first += [wanted] * rules.get("minContains", 1)
         least, most = rules.get("minItems", 0), rules.get("maxItems", math.inf)
         usual = len(first) + (0 if depth >= DEEPEST else 1 + self.source.randrange(USUAL_ITEMS))
-        size = int(min(max(usual, least), most))
+        size = min(max(usual, least), most)
+        _check_size(self.made + size, MOST_VALUES)
+        size = int(size)
         if each is False:
             size = min(size, len(first))
         return first[:size] + [each] * (size - len(first))
@@ -248,6 +281,13 @@ class Maker:
             value = self.source.randint(first, max(first, last)) * step
             return int(value) if value == int(value) else round(value, 12)
         return min(max(round(self.source.uniform(low, high), 2), low), high)
+
+
+def _check_size(size: float, most: int) -> None:
+    """Refuse what is too much to be built."""
+    if size > most:
+        message = "no value of a sensible size satisfies it"
+        raise SchemaError(message)
 
 
 def _bounds(rules: Schema) -> tuple[float, float]:
@@ -292,10 +332,15 @@ def _common(one: Any, other: Any) -> Any:
     return both or mine
 
 
+def _shared_values(one: Sequence[Any], other: Sequence[Any]) -> Sequence[Any]:
+    _check_size(len(one) * len(other), MOST_COMPARED)
+    return [value for value in one if value in other] or one
+
+
 MERGED: Mapping[str, Callable[[Any, Any], Any]] = {
     "properties": _all_properties,
-    "required": lambda one, other: [*one, *(name for name in other if name not in one)],
-    "enum": lambda one, other: [value for value in one if value in other] or one,
+    "required": lambda one, other: list(dict.fromkeys([*one, *other])),
+    "enum": _shared_values,
     "type": _common,
     "additionalProperties": lambda one, other: one if other in (True, {}) else other,
     **dict.fromkeys(("minimum", "minLength", "minItems", "minProperties"), max),

@@ -31,7 +31,8 @@ DEFAULT_EFFORT = "medium"
 CLAUDE_BUDGETS = (1024, 128_000)
 LEAST_BUDGET = 64
 TOKENS_PER_BUDGET = 4
-"""With a budget in tokens, up to one in so many is used."""
+MOST_THOUGHTS = 8_000
+"""With a budget in tokens, up to one in so many is used, and no more than `MOST_THOUGHTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,11 @@ def think(
     """The thoughts, one piece for each token of the family."""
     _, least, most = EFFORTS[thinking.effort]
     if thinking.budget is not None:
-        least, most = 1, max(thinking.budget // TOKENS_PER_BUDGET, 1)
+        least, most = 1, min(max(thinking.budget // TOKENS_PER_BUDGET, 1), MOST_THOUGHTS)
     wanted = source.randint(least, most)
     if budget is not None:
         wanted = min(wanted, budget)
-    pieces: tuple[str, ...] = ()
+    pieces: list[str] = []
     start = source.randrange(len(THOUGHTS))
     told = 0
     while len(pieces) < wanted:
@@ -116,7 +117,7 @@ def think(
         text = THOUGHTS[(start + told) % len(THOUGHTS)].format(a=a, b=b)
         pieces += split(f" {text}" if told else text, family)
         told += 1
-    return pieces if budget is None else pieces[:budget]
+    return tuple(pieces if budget is None else pieces[:budget])
 
 
 def summarise(topics: list[str], *, family: str, source: Random) -> tuple[str, ...]:

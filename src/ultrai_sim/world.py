@@ -7,16 +7,17 @@ requests the same way; only stamps follow its clock.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from ultrai_sim.account import Account
-from ultrai_sim.bill import BillLine
+from ultrai_sim.bill import Bill
 from ultrai_sim.catalogue import Catalogue, Model, load_catalogue
 from ultrai_sim.changes import Change, Changes
 from ultrai_sim.charges import Charge
@@ -24,6 +25,8 @@ from ultrai_sim.clock import Clock, WorldClock, iso, wall_clock
 from ultrai_sim.faults import Fault, FaultBook
 from ultrai_sim.generations import Generation
 from ultrai_sim.keys import KINDS, Key, KeyTerms, KeyTermsError
+from ultrai_sim.listing_query import ListingQuery
+from ultrai_sim.memory import Generations, Requests
 from ultrai_sim.pace import Pace, pace_of
 from ultrai_sim.prompt_cache import PromptCache
 from ultrai_sim.response_cache import ResponseCache
@@ -32,7 +35,6 @@ from ultrai_sim.speech import Answer
 from ultrai_sim.terms import AccountTerms
 from ultrai_sim.wire import Frame, UsageDialect
 
-MOST_REQUESTS_KEPT = 10_000
 MOST_RENDERED_KEPT = 256
 
 
@@ -41,7 +43,8 @@ class SeenRequest:
     """One request as the server saw it; secrets are masked. Stamps are seconds since the epoch.
 
     ``outcome``: ``refused``, ``complete``, ``cut`` (broken off on purpose), ``client_left``,
-    ``other`` for what is not a chat.
+    ``other`` for what is not a chat. ``raw`` is the body of a chat or an embedding, once it is
+    known to be JSON; ``size`` is in bytes, what it takes to remember.
     """
 
     n: int
@@ -51,7 +54,7 @@ class SeenRequest:
     headers: dict[str, str]
     started_at: float
     peer_port: int | None = None
-    body: Any = None
+    raw: bytes = b""
     model: str | None = None
     attempt: int | None = None
     stream: bool | None = None
@@ -60,13 +63,25 @@ class SeenRequest:
     status: int | None = None
     outcome: str = "other"
     finished_at: float | None = None
+    size: int = 0
+
+    @property
+    def body(self) -> Any:
+        """The body as JSON; None where there is none."""
+        return msgspec.json.decode(self.raw) if self.raw else None
 
     def to_dict(self) -> dict[str, Any]:
         """As `/sim/requests` shows it, times in ISO-8601."""
-        row = asdict(self)
+        row = {name: getattr(self, name) for name in TOLD}
         for name in ("started_at", "finished_at"):
             row[name] = None if row[name] is None else iso(row[name])
         return row
+
+
+TOLD = (
+    *("n", "method", "path", "query", "headers", "started_at", "peer_port", "body", "model"),
+    *("attempt", "stream", "faults", "generation_id", "status", "outcome", "finished_at"),
+)
 
 
 SEEN = web.RequestKey("seen", SeenRequest)
@@ -124,13 +139,13 @@ class World:
     listing: Catalogue = field(init=False, repr=False)
     book: FaultBook = field(init=False, repr=False)
     money: Account = field(init=False, repr=False)
-    requests: deque[SeenRequest] = field(init=False, repr=False)
-    generations: OrderedDict[str, Generation] = field(init=False, repr=False)
+    requests: Requests = field(init=False, repr=False)
+    generations: Generations = field(init=False, repr=False)
     read: dict[tuple[bytes, str], tuple[Model, Any]] = field(init=False, repr=False)
     rendered: dict[tuple[Any, ...], Rendered] = field(init=False, repr=False)
     prompt_cache: PromptCache = field(init=False, repr=False)
     response_cache: ResponseCache = field(init=False, repr=False)
-    bodies: dict[str, bytes] = field(init=False, repr=False)
+    bodies: dict[ListingQuery, bytes] = field(init=False, repr=False)
     observers: list[Callable[[SeenRequest], None]] = field(init=False, repr=False)
     in_flight: int = field(init=False, default=0)
     peak_in_flight: int = field(init=False, default=0)
@@ -156,8 +171,8 @@ class World:
         return next(key.secret for key in self.money.keys.values() if key.kind == "management")
 
     @property
-    def bill(self) -> list[BillLine]:
-        """Every generation so far, billed or not."""
+    def bill(self) -> Bill:
+        """Every generation so far, billed or not; the latest of them line by line."""
         return self.money.bill
 
     def reset(self) -> None:
@@ -173,8 +188,8 @@ class World:
         self.began = self.clock()
         self.money = Account(self.account, self._fresh_keys(self.clock()))
         self.coming = Changes(self.changes)
-        self.requests = deque(maxlen=MOST_REQUESTS_KEPT)
-        self.generations = OrderedDict()
+        self.requests = Requests()
+        self.generations = Generations()
         self.read = {}
         self.rendered = {}
         self.prompt_cache = PromptCache()
@@ -189,7 +204,7 @@ class World:
         """Put the clock forward: quotas, windows and lags follow it, nobody has to wait."""
         if not isinstance(self.clock, WorldClock):
             self.clock = WorldClock(self.clock)
-        self.clock.ahead_s += seconds
+        self.clock.advance(seconds)
 
     def _fresh_keys(self, now: float) -> list[Key]:
         """The keys as configured, and of each kind that is missing one made from the seed."""
@@ -234,7 +249,7 @@ class World:
 
     def see(self, seen: SeenRequest) -> None:
         """A request has begun."""
-        self.requests.append(seen)
+        self.requests.add(seen)
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
@@ -256,10 +271,7 @@ class World:
     def record(self, generation: Generation) -> None:
         """Post a generation to the bill, and keep it for `/generation`."""
         self.money.post(generation.line)
-        if len(self.generations) >= MOST_REQUESTS_KEPT:
-            # Of a plain dict the first is ever harder to find, the more were taken off before.
-            self.generations.popitem(last=False)
-        self.generations[generation.line.generation_id] = generation
+        self.generations.add(generation)
 
 
 WORLD = web.AppKey("world", World)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract.sim.talking import ask, fetch, with_simulator
 
-from ultrai_sim import AccountTerms, Fault, KeyTerms, World
+from ultrai_sim import AccountTerms, Fault, KeyTerms, World, bill
 
 NOON = 1_795_435_200.0  # 2026-11-23 12:00 UTC
 KEYS = tuple(f"sk-or-v1-{letter * 64}" for letter in "ab")
@@ -114,3 +115,33 @@ def usage_of(heard):
     if "event-stream" not in heard.headers["Content-Type"]:
         return heard.body.get("usage") if heard.raw and heard.broken is None else None
     return next((frame["usage"] for frame in heard.frames if frame.get("usage")), None)
+
+
+def test_totals_and_activity_count_the_lines_that_are_left_out(monkeypatch):
+    monkeypatch.setattr(bill, "MOST_LINES", 4)
+    now = [NOON]
+
+    async def story(sim):
+        told = {"usd": Decimal(0), "model": defaultdict(Decimal)}
+        for n in range(14):
+            model = MODELS[n % 3]
+            heard = await ask(sim, model, key=KEYS[n % 2], max_tokens=5 + n)
+            assert heard.status == 200
+            line = sim.world.bill[-1]
+            told["usd"] += line.cost
+            told["model"][model] += line.cost
+            now[0] += 4 * 3600
+        now[0] += 86_400
+        activity = await fetch(sim, "/activity", key=MANAGEMENT)
+        return told, (await fetch(sim, "/sim/bill")).body, activity.body["data"]
+
+    billed = World(clock=lambda: now[0], keys=world([], ()).keys)
+    told, body, activity = with_simulator(billed, story)
+    assert len(body["data"]) == 4
+    assert (body["lines"], body["lines_left_out"]) == (14, 10)
+    assert Decimal(body["total_usd"]) == told["usd"]
+    assert {name: Decimal(usd) for name, usd in body["by_model"].items()} == told["model"]
+    for group in ("by_key", "by_day"):
+        assert sum(map(Decimal, body[group].values())) == told["usd"]
+    assert sum(row["requests"] for row in activity) == 14
+    assert float(told["usd"]) == pytest.approx(sum(row["usage"] for row in activity))

@@ -290,7 +290,7 @@ def test_where_the_guardrail_leaves_no_endpoint_it_says_why(lists, reason):
     assert error["metadata"]["failed_routing_step"] == "Filter by Guardrails"
     (told,) = error["metadata"]["ineligibility_reasons"]
     assert (told["reason"], told["endpoint_count"]) == (reason, 2)
-    assert world.bill == []
+    assert not world.bill
 
 
 def test_the_guardrail_stands_before_the_wishes_of_a_request():
