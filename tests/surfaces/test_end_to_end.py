@@ -50,11 +50,14 @@ def test_the_prompt_comes_from_standard_input_and_files_are_context(
         "ask", "-", "-m", "openai/gpt-4o", "-s", "Be brief.", "-f", str(notes), "--json",
         stdin=b"What does it say?\n",
     )  # fmt: skip
-    system, user = json.loads(ended.out)["query"]["messages"]
-    assert system == {"role": "system", "content": "Be brief."}
-    assert user["content"] == (
-        "What does it say?\n\nFile: notes.md\n````\nUse ``` with care.\n````"
-    )
+    report = json.loads(ended.out)
+    assert report["query"]["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What does it say?"},
+    ]
+    (document,) = report["query"]["documents"]
+    assert (document["name"], document["characters"]) == ("notes.md", 19)
+    assert report["slots"][0]["fit"]["mode"] == "whole"
 
 
 def test_a_dead_model_leaves_the_run_degraded(upstream: Upstream, tmp_path: Path) -> None:

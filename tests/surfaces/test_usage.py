@@ -98,8 +98,9 @@ def test_a_file_that_is_not_text_is_named(capsys: Capture, tmp_path: Path) -> No
 
 def test_a_file_that_is_too_large_is_named_with_the_limit(capsys: Capture, tmp_path: Path) -> None:
     large = tmp_path / "large.txt"
-    large.write_bytes(b"x" * 4_000_001)
-    assert "larger than 4 MB" in failing(capsys, "ask", "What?", "-f", str(large))
+    large.touch()
+    os.truncate(large, 64_000_001)
+    assert "larger than 64 MB" in failing(capsys, "ask", "What?", "-f", str(large))
 
 
 def test_an_unknown_cocktail_lists_the_valid_names(capsys: Capture) -> None:

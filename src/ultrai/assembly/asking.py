@@ -8,13 +8,17 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from ultrai.domain.ask import Ask
+from ultrai.domain.document import Document
 from ultrai.domain.errors import UsageError
+from ultrai.domain.fitting import FitWish
 from ultrai.domain.money import parse_usd
 from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message, Role, Sampling
 from ultrai.domain.report import Report
 
 _HOTTEST = 2.0
-_OWN = ("messages", "max_tokens", "temperature", "seed")
+_OWN = ("messages", "max_tokens", "temperature", "seed", "documents")
+Documents = Sequence[Document] | Mapping[str, str]
+Sources = tuple[Documents, str | None, Sequence[str]]
 Number = TypeVar("Number", int, float)
 
 
@@ -28,11 +32,13 @@ def ask_of(
     sampling: tuple[int, float | None, int | None],
     limits: tuple[int | None, float | None, str | Decimal | None],
     modes: tuple[str | None, bool, bool, bool | None],
+    sources: Sources,
 ) -> Ask:
     """The Ask. Raises UsageError for values that no upstream would take."""
     max_tokens, temperature, seed = sampling
     quorum, deadline_s, max_cost_usd = limits
     synthesis, strict, use_cache, streaming = modes
+    documents, fit, pins = sources
     _check_types(sampling, limits)
     for model, others in (backups or {}).items():
         if isinstance(others, str):
@@ -56,8 +62,31 @@ def ask_of(
             strict=strict,
             use_cache=use_cache,
             streaming=streaming,
+            documents=documents_of(documents),
+            fit=_wish(fit),
+            pins=(pins,) if isinstance(pins, str) else tuple(pins),
         )
     )
+
+
+def documents_of(given: Documents) -> tuple[Document, ...]:
+    """Documents from themselves or from texts by name. Raises UsageError for what is neither."""
+    if isinstance(given, Mapping):
+        given = [Document(name, text) for name, text in given.items()]
+    for each in given:
+        if not isinstance(each, Document):
+            raise UsageError("documents are texts by name, or ultrai.domain.document.Document")
+        _text(each.name, "a document's name")
+        _sound(str(_text(each.text, each.name)), each.name)
+    return tuple(given)
+
+
+def _wish(word: str | None) -> FitWish | None:
+    try:
+        return None if word is None else FitWish(word)
+    except ValueError:
+        modes = ", ".join(wish.value for wish in FitWish)
+        raise UsageError(f"fit must be one of {modes}, not {word!r}; nothing was sent") from None
 
 
 def _check_types(
@@ -115,13 +144,13 @@ def messages_of(prompt: str | Sequence[Message], system: str | None) -> tuple[Me
     return (*opening, *(Message(m.role, _sound(m.content)) for m in prompt or ()))
 
 
-def _sound(text: str) -> str:
+def _sound(text: str, what: str = "the prompt") -> str:
     """The same text, once it is known that it can be sent and stored as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"the prompt holds what is no text (at character {error.start}); nothing was sent",
+            f"{what} holds what is no text (at character {error.start}); nothing was sent",
             hint="give it in UTF-8",
         ) from None
     return text
@@ -140,8 +169,12 @@ def nanos_of(amount: str | Decimal | float) -> int:
 
 
 def resumed_ask(ask: Ask, earlier: Report) -> Ask:
-    """The earlier Run's question for whoever did not answer it; flags given now win."""
+    """The earlier Run's question for whoever did not answer it; flags given now win.
+
+    Raises UsageError where its documents, whose texts no history holds, are not given again.
+    """
     query = earlier.query
+    _check_documents(ask, earlier)
     written = cast("Sequence[Mapping[str, str]]", query["messages"])
     messages = tuple(Message(cast("Role", m["role"]), m["content"]) for m in written)
     given = ask.sampling
@@ -161,6 +194,19 @@ def resumed_ask(ask: Ask, earlier: Report) -> Ask:
         cocktail=ask.cocktail if named else earlier.cocktail,
         models=ask.models if named or earlier.cocktail else primaries,
         resume=None,
+    )
+
+
+def _check_documents(ask: Ask, earlier: Report) -> None:
+    then = cast("Sequence[Mapping[str, object]]", earlier.query.get("documents") or ())
+    given = [document.sha256 for document in ask.documents]
+    if [each["sha256"] for each in then] == given:
+        return
+    names = ", ".join(str(each["name"]) for each in then) or "no document"
+    what = "other documents" if given else "documents, whose texts are not kept"
+    raise UsageError(
+        f"{earlier.id} was asked about {what if then else names}; nothing was sent",
+        hint=f"give the same again: {names}" if then else "leave the documents out",
     )
 
 

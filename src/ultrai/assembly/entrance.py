@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
+from ultrai.assembly.asking import Documents
 from ultrai.assembly.clock import SystemClock
 from ultrai.assembly.facade import UltrAI
 from ultrai.assembly.opening import Pieces
@@ -31,6 +32,9 @@ class AskOptions(TypedDict, total=False):
     models: Sequence[str]
     backups: Mapping[str, Sequence[str]] | None
     system: str | None
+    documents: Documents
+    fit: str | None
+    pins: Sequence[str]
     max_tokens: int
     temperature: float | None
     seed: int | None

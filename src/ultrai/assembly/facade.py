@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ultrai.assembly.asking import ask_of, resumed_ask
+from ultrai.assembly.asking import Documents, ask_of, resumed_ask
 from ultrai.assembly.books import Books, Reconciliation
 from ultrai.assembly.key_desk import KeyDesk
 from ultrai.assembly.opening import Opened, Pieces, StoreRoom
@@ -89,6 +89,9 @@ class UltrAI:
         models: Sequence[str] = (),
         backups: Mapping[str, Sequence[str]] | None = None,
         system: str | None = None,
+        documents: Documents = (),
+        fit: str | None = None,
+        pins: Sequence[str] = (),
         max_tokens: int = DEFAULT_MAX_TOKENS,
         temperature: float | None = None,
         seed: int | None = None,
@@ -103,7 +106,9 @@ class UltrAI:
         """Ask and wait for the Report.
 
         `prompt` is a text, or Messages. `cocktail` and `models` exclude each other; without both
-        the default answers. `max_cost_usd` is a hard cap in USD, as text or Decimal.
+        the default answers. `max_cost_usd` is a hard cap in USD, as text or Decimal. `documents`
+        are texts by name that the prompt is about; `fit` says what to do where they are too long
+        for a model, and `pins` what of them every model gets.
 
         Raises UsageError, SettingsError, BudgetRefusal or CredentialsError before anything is
         sent; whatever happens afterwards is in the Report.
@@ -117,6 +122,7 @@ class UltrAI:
             sampling=(max_tokens, temperature, seed),
             limits=(quorum, deadline_s, max_cost_usd),
             modes=(synthesis, strict, cache, streaming),
+            sources=(documents, fit, pins),
         )
         opened = await self._open()
         with opened.monitors.over_refusals():
@@ -130,6 +136,9 @@ class UltrAI:
         models: Sequence[str] = (),
         backups: Mapping[str, Sequence[str]] | None = None,
         system: str | None = None,
+        documents: Documents = (),
+        fit: str | None = None,
+        pins: Sequence[str] = (),
         max_tokens: int = DEFAULT_MAX_TOKENS,
         temperature: float | None = None,
         seed: int | None = None,
@@ -154,6 +163,7 @@ class UltrAI:
             sampling=(max_tokens, temperature, seed),
             limits=(quorum, deadline_s, max_cost_usd),
             modes=(synthesis, strict, cache, streaming),
+            sources=(documents, fit, pins),
         )
         handle = await self.start(wanted)
         try:

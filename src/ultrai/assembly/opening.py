@@ -92,7 +92,7 @@ class Opened:
 class Pieces:
     """What a program may bring along: clock, chance, an HTTP session, a wire log.
 
-    `inline`: the database does its work on the calling thread, as a virtual clock needs it.
+    `inline`: all work is done on the calling thread, as a virtual clock needs it.
     """
 
     clock: Clock
@@ -133,6 +133,7 @@ class Pieces:
                 chance=self.chance,
                 quota=FreeQuota(upstreams.get(OPENROUTER), self.clock),
                 ledger=store.ledger,
+                inline=self.inline,
             )
             stack.callback(rooms.gate.close)
             listings = Listings(upstreams, store.shelf, clock=self.clock, live=frozenset({LOCAL}))

@@ -44,6 +44,8 @@ def tuning_of(settings: Settings) -> Tuning:
         free_may_become_paid=settings.free_may_become_paid,
         streaming=settings.streaming,
         free_upstreams=frozenset({LOCAL, *free}),
+        fit=settings.fit,
+        fit_retrieve_tokens=settings.fit_retrieve_tokens,
     )
 
 

@@ -1,35 +1,43 @@
-"""What a question is made of: the prompt, standard input, and text files as context."""
+"""What a question is made of: the prompt, standard input, and text files as documents."""
 
 from __future__ import annotations
 
-import re
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ultrai.cli.terminal import standard_input_is_terminal
+from ultrai.domain.document import Document
 from ultrai.domain.errors import UsageError
 from ultrai.domain.query import Message
 
 LIMIT_BYTES = 4_000_000
-_LIMIT_WORDS = "4 MB"
-_LEAST_FENCE = 3
+LIMIT_FILE_BYTES = 64_000_000
 _STANDARD_INPUT = "-"
 
 
-def compose_messages(
-    prompt: str | None, *, system: str | None, files: tuple[Path, ...]
-) -> tuple[Message, ...]:
-    """The conversation: the system prompt if any, then the question with its files.
+def compose_messages(prompt: str | None, *, system: str | None) -> tuple[Message, ...]:
+    """The conversation: the system prompt if any, then the question.
 
-    Each file follows the question in a fenced block under its name. Raises UsageError for an empty
-    question and for a file that is missing, unreadable, not text or larger than 4 MB.
+    Raises UsageError for an empty question.
     """
-    question = read_prompt(prompt)
-    parts = [question, *(_block(path) for path in files)]
-    messages = [Message("user", "\n\n".join(parts))]
+    messages = [Message("user", read_prompt(prompt))]
     if system is not None:
         messages.insert(0, Message("system", system))
     return tuple(messages)
+
+
+def read_documents(paths: Sequence[Path]) -> tuple[Document, ...]:
+    """The files as documents, named by their file names; by their paths where names are shared.
+
+    Raises UsageError for a file that is missing, unreadable, not text or larger than 64 MB.
+    """
+    many = Counter(path.name for path in paths)
+    return tuple(
+        Document(_printable(path.name if many[path.name] == 1 else str(path)), _read(path))
+        for path in paths
+    )
 
 
 def read_prompt(prompt: str | None) -> str:
@@ -50,25 +58,26 @@ def _read_input(is_implied: bool) -> str:  # noqa: FBT001 - one private caller
     return _decoded(data, "standard input").rstrip("\n")
 
 
-def _block(path: Path) -> str:
+def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            data = file.read(LIMIT_BYTES + 1)
+            data = file.read(LIMIT_FILE_BYTES + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UsageError(
             f"cannot read {path}: {reason}", hint="-f takes text files that can be read"
         ) from error
-    text = _decoded(data, str(path))
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(_LEAST_FENCE, longest + 1)
-    name = "".join(c if c.isprintable() else "?" for c in path.name)
-    return f"File: {name}\n{fence}\n{text.rstrip()}\n{fence}"
+    return _decoded(data, str(path), limit=LIMIT_FILE_BYTES)
 
 
-def _decoded(data: bytes, name: str) -> str:
-    if len(data) > LIMIT_BYTES:
-        raise UsageError(f"{name} is larger than {_LIMIT_WORDS}", hint="give a smaller part of it")
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def _decoded(data: bytes, name: str, *, limit: int = LIMIT_BYTES) -> str:
+    if len(data) > limit:
+        words = f"{limit // 1_000_000} MB"
+        raise UsageError(f"{name} is larger than {words}", hint="give a smaller part of it")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

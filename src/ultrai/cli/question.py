@@ -16,6 +16,7 @@ from ultrai.domain.query import DEFAULT_MAX_TOKENS
 
 if TYPE_CHECKING:
     from ultrai.domain.ask import Ask
+    from ultrai.domain.fitting import FitWish
 
 _SYNTHESES = ("none", "fuse", "judge", "vote")
 _MOST_TOKENS = 10_000_000
@@ -32,6 +33,8 @@ class QuestionFlags(TypedDict):
     models: tuple[str, ...]
     system: str | None
     files: tuple[Path, ...]
+    fit: str | None
+    pins: tuple[str, ...]
     synthesis: str | None
     quorum: int | None
     deadline_s: float | None
@@ -75,7 +78,8 @@ class Dollars(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-def _options() -> list[Callable[[Any], Any]]:
+def _subject_options() -> list[Callable[[Any], Any]]:
+    """Who is asked, and what about."""
     return [
         click.argument("prompt", required=False),
         click.option(
@@ -97,8 +101,26 @@ def _options() -> list[Callable[[Any], Any]]:
             multiple=True,
             type=click.Path(path_type=Path),
             metavar="PATH",
-            help="Text file that becomes context; repeatable; up to 4 MB.",
+            help="Text file that the question is about; repeatable; up to 64 MB.",
         ),
+        click.option(
+            "--fit",
+            metavar="MODE",
+            help="Files too long for a model: auto, whole, retrieve, compress, refuse.",
+        ),
+        click.option(
+            "--pin",
+            "pins",
+            multiple=True,
+            metavar="TEXT",
+            help="What every model gets of the files: words, or FILE:FIRST-LAST; repeatable.",
+        ),
+    ]
+
+
+def _limit_options() -> list[Callable[[Any], Any]]:
+    """How much and how long, and on whose account."""
+    return [
         click.option("--synthesis", metavar="none", help="One text from the answers: none."),
         click.option(
             "--quorum", type=click.IntRange(min=1), metavar="N", help="Enough once N answered."
@@ -144,7 +166,7 @@ def _options() -> list[Callable[[Any], Any]]:
 
 def question_options(function: Callable[..., int]) -> Callable[..., int]:
     """Give a command the prompt and the shared flags."""
-    for option in reversed(_options()):
+    for option in reversed([*_subject_options(), *_limit_options()]):
         function = option(function)
     return function
 
@@ -152,10 +174,10 @@ def question_options(function: Callable[..., int]) -> Callable[..., int]:
 def check_question(flags: QuestionFlags) -> None:
     """Refuse flags that exclude each other or that are not there yet. Raises UsageError."""
     _refuse_broken_text(flags)
-    taken = [name for name in ("prompt", "cocktail", "models", "system", "files") if flags[name]]
+    taken = [name for name in ("prompt", "cocktail", "models", "system") if flags[name]]
     if flags["resume"] is not None and taken:
         raise UsageError(
-            "--resume asks what its run asked; it takes no prompt, models or files",
+            "--resume asks what its run asked; it takes no prompt and no models",
             hint=f"for example: ultrai ask --resume {flags['resume']}",
         )
     if flags["cocktail"] is not None and flags["models"]:
@@ -183,6 +205,7 @@ def _refuse_broken_text(flags: QuestionFlags) -> None:
         ("the cocktail's name (-c)", flags["cocktail"]),
         *(("a model id (-m)", model) for model in flags["models"]),
         *(("the name of a file (-f)", str(path)) for path in flags["files"]),
+        *(("a pin (--pin)", pin) for pin in flags["pins"]),
     ]
     for name, text in given:
         try:
@@ -206,9 +229,21 @@ def tags_of(texts: tuple[str, ...]) -> dict[str, str]:
     return tags
 
 
+def fit_of(word: str | None) -> FitWish | None:
+    """What is to be done with documents. Raises UsageError for a word that is no mode."""
+    from ultrai.domain.fitting import FitWish
+
+    try:
+        return None if word is None else FitWish(word.strip().casefold())
+    except ValueError:
+        raise UsageError(
+            f"--fit {word!r} is not a mode", hint="auto, whole, retrieve, compress or refuse"
+        ) from None
+
+
 def make_ask(flags: QuestionFlags) -> Ask:
     """The Ask that the flags amount to; reads standard input and files. Raises UsageError."""
-    from ultrai.cli.files import compose_messages
+    from ultrai.cli.files import compose_messages, read_documents
     from ultrai.domain.ask import Ask
     from ultrai.domain.query import Sampling
 
@@ -224,12 +259,15 @@ def make_ask(flags: QuestionFlags) -> Ask:
         user=flags["user"],
         feature=flags["feature"],
         tags=tags_of(flags["tags"]),
+        documents=read_documents(flags["files"]),
+        fit=fit_of(flags["fit"]),
+        pins=flags["pins"],
     )
     if flags["resume"] is not None:
         return replace(ask, resume=flags["resume"])
     return replace(
         ask,
-        messages=compose_messages(flags["prompt"], system=flags["system"], files=flags["files"]),
+        messages=compose_messages(flags["prompt"], system=flags["system"]),
         cocktail=flags["cocktail"],
         models=flags["models"],
     )

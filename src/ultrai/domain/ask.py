@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ultrai.domain.document import Document
+from ultrai.domain.fitting import FitWish
 from ultrai.domain.notice import Notice
 from ultrai.domain.query import Message, Sampling
 
@@ -26,7 +28,8 @@ class Ask:
     `models` to those tried after it. None: as settings have it. `resume` is the id of a Run whose
     unanswered Slots are to be asked again, of these the `resume_slots` where it says which. `user`,
     `feature` and `tags` say on whose account it is. `notices` are what the surface has to remark on
-    the request itself.
+    the request itself. `fit` is what to do with documents; `pins` are passages of them that every
+    model gets: their words, or `NAME:FIRST-LAST` for lines.
     """
 
     messages: tuple[Message, ...] = ()
@@ -48,3 +51,6 @@ class Ask:
     tags: Mapping[str, str] = field(default_factory=dict)
     commit: Commit = Commit.NONE
     notices: tuple[Notice, ...] = ()
+    documents: tuple[Document, ...] = ()
+    fit: FitWish | None = None
+    pins: tuple[str, ...] = ()

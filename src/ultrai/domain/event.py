@@ -9,7 +9,7 @@ back as it was.
 | run_started | facts: cocktail, created_at, query, tags, resumed_from |
 | planned | facts: slots [{index, primary, candidates, …}], cost_usd {low, expected, high}, … |
 | slot_started | facts: primary, candidates |
-| attempt_started | facts: model, started_at, fallback, n_on_model |
+| attempt_started | facts: model, started_at, fallback, n_on_model, fit |
 | first_token | — (`t_ms` is the moment) |
 | text_delta, reasoning_delta | text |
 | attempt_failed | failure, usage, cost, facts: elapsed_ms, generation_id, outcome, wait_s |

@@ -87,6 +87,7 @@ class _Slot:
         "failure",
         "fallback",
         "first_token_ms",
+        "fit",
         "index",
         "primary",
         "state",
@@ -104,6 +105,7 @@ class _Slot:
         self.usage: Usage | None = None
         self.elapsed_ms: int | None = None
         self.failure: Failure | None = None
+        self.fit: Mapping[str, object] | None = None
         self.attempts: dict[int, _Attempt] = {}
 
     def value(self) -> SlotReport:
@@ -118,6 +120,7 @@ class _Slot:
             first_token_ms=self.first_token_ms,
             elapsed_ms=self.elapsed_ms,
             failure=self.failure,
+            fit=self.fit,
             attempts=tuple(attempt.value() for attempt in self.attempts.values()),
         )
 
@@ -191,7 +194,9 @@ class ReportFold:
 
     def _attempt_started(self, event: Event) -> None:
         number = event.attempt or 0
-        self._slot(event).attempts[number] = _Attempt(number, event.facts)
+        slot = self._slot(event)
+        slot.attempts[number] = _Attempt(number, event.facts)
+        slot.fit = cast("Mapping[str, object] | None", event.facts.get("fit"))
 
     def _first_token(self, event: Event) -> None:
         self._attempt(event).first_token_ms = event.t_ms

@@ -37,6 +37,9 @@ class NoticeCode(StrEnum):
     LEDGER_FAILED = "ledger_failed"
     BUDGET_EXCEEDED = "budget_exceeded"
     SLOTS_DROPPED = "slots_dropped"
+    INPUT_CLEANED = "input_cleaned"
+    INPUT_RETRIEVED = "input_retrieved"
+    INPUT_COMPRESSED = "input_compressed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ultrai.domain.fitting import Fit
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice
 from ultrai.domain.value import value
@@ -39,7 +40,8 @@ class PlannedCandidate:
 
     `max_tokens` includes headroom for reasoning; `max_tokens_limit` is the most the model allows.
     Amounts are nanodollars for one Attempt; None: no price is known. `dropped` are parameters the
-    model does not support. `replaces` is the retired id in whose place the model stands.
+    model does not support. `replaces` is the retired id in whose place the model stands. `fit` is
+    what it gets of the Query's documents; None: there are none.
     """
 
     model: str
@@ -56,6 +58,7 @@ class PlannedCandidate:
     reasons: bool = False
     max_tokens_limit: int | None = None
     replaces: str | None = None
+    fit: Fit | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -67,6 +70,11 @@ class PlannedCandidate:
         """Whether it can be asked when it must be: ready, or only its circuit is open."""
         verdict = self.not_ready
         return verdict is None or verdict.reason is NotReadyReason.COOLING_DOWN
+
+    @property
+    def fit_facts(self) -> dict[str, object]:
+        """`fit` as a fact of an Event; nothing where there is none."""
+        return {} if self.fit is None else {"fit": self.fit.to_dict()}
 
     def to_dict(self) -> dict[str, object]:
         """JSON types, for `ultrai plan --json` and the `planned` Event."""
@@ -80,6 +88,7 @@ class PlannedCandidate:
             else {"reason": verdict.reason.value, "message": verdict.message},
             "max_tokens": self.max_tokens,
             "prompt_tokens": self.prompt_tokens,
+            "fit": None if self.fit is None else self.fit.to_dict(),
             "cost_usd": {
                 "low": _usd(self.low_nanos),
                 "expected": _usd(self.expected_nanos),

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ultrai.domain.document import Document
 from ultrai.domain.value import value
 
 Role = Literal["system", "user", "assistant"]
@@ -68,10 +69,14 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The question: messages and sampling. Its fingerprint is its identity for a cache."""
+    """The question: messages and sampling, and the documents that it is about.
+
+    Its fingerprint is its identity for a cache.
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling = field(default_factory=Sampling)
+    documents: tuple[Document, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -94,8 +99,11 @@ class Query:
         return replace(self, sampling=replace(self.sampling, max_tokens=max_tokens))
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON shape of the contract."""
-        return {"messages": [m.to_dict() for m in self.messages], **self.sampling.to_dict()}
+        """The JSON shape of the contract; of documents, which texts they were."""
+        shape = {"messages": [m.to_dict() for m in self.messages], **self.sampling.to_dict()}
+        if self.documents:
+            shape["documents"] = [document.to_dict() for document in self.documents]
+        return shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,10 @@ class AttemptReport:
 
 @value
 class SlotReport:
-    """One seat and what came of it. `failure` is why the Slot was given up."""
+    """One seat and what came of it. `failure` is why the Slot was given up.
+
+    `fit` is what the model asked last got of the documents, as in `domain/fitting.py`.
+    """
 
     index: int
     primary: str
@@ -114,6 +117,7 @@ class SlotReport:
     elapsed_ms: int | None = None
     failure: Failure | None = None
     attempts: tuple[AttemptReport, ...] = ()
+    fit: Mapping[str, object] | None = None
 
     @property
     def cost(self) -> Cost:
@@ -140,6 +144,7 @@ class SlotReport:
             **self.cost.to_dict(),
             "first_token_ms": self.first_token_ms,
             "elapsed_ms": self.elapsed_ms,
+            "fit": None if self.fit is None else dict(self.fit),
             "failure": self.failure.to_dict() if self.failure else None,
             "attempts": [attempt.to_dict() for attempt in self.attempts],
         }

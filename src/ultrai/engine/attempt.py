@@ -38,6 +38,7 @@ from ultrai.domain.query import Query
 from ultrai.domain.stamp import stamp
 from ultrai.domain.value import value
 from ultrai.engine.commitment import Commitment
+from ultrai.engine.context import Contexts
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.gate import Entry, Gate, Refusal
 from ultrai.engine.ports import Clock, Ledger, Upstream
@@ -48,7 +49,6 @@ from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.engine.witness import Witness
 from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos
-from ultrai.policy.tokens import bound_tokens, estimate_tokens
 
 # What a cancelled Attempt brought home.
 _CANCELLED = Received()
@@ -56,7 +56,7 @@ _CANCELLED = Received()
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What all Runs of a process share."""
+    """What all Runs of a process share. `inline`: nothing leaves the thread (a virtual clock)."""
 
     gate: Gate
     health: HealthBook
@@ -67,6 +67,7 @@ class Rooms:
     chance: Callable[[], float]
     quota: FreeQuota
     ledger: Ledger
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Bench:
     feed: Feed
     query: Query
     envelope: Envelope
+    contexts: Contexts
     find_model: Callable[[str], Model | None]
     is_stopped: Callable[[str], Failure | None]
     deadline_s: float
@@ -189,16 +191,16 @@ class AttemptRoom:
             return None
         return bound_nanos(
             model.prices,
-            prompt_tokens=bound_tokens(self._bench.query.messages),
+            prompt_tokens=self._bench.contexts.bound_of(model_id),
             max_tokens=max_tokens,
             headroom=self._bench.rooms.tuning.price_headroom,
         )
 
-    def bound_under(self, cap: PriceCap, max_tokens: int) -> int:
+    def bound_under(self, cap: PriceCap, max_tokens: int, *, model_id: str) -> int:
         """The same under a price cap that goes out with the Attempt."""
         million = 1_000_000
         rates = Rates(cap.prompt / million, cap.completion / million, cap.request)
-        prompt_tokens = bound_tokens(self._bench.query.messages)
+        prompt_tokens = self._bench.contexts.bound_of(model_id)
         return rates_nanos(rates, prompt_tokens=prompt_tokens, completion_tokens=max_tokens)
 
     async def _send(self, attempt: Try) -> Made:
@@ -246,6 +248,7 @@ class AttemptRoom:
             "model": attempt.candidate.model,
             "started_at": stamp(started_at),
             "fallback": attempt.fallback,
+            **attempt.candidate.fit_facts,
         }
         bound = attempt.candidate.bound_nanos
         if bound is not None and attempt.max_tokens == attempt.candidate.max_tokens:
@@ -265,7 +268,7 @@ class AttemptRoom:
         tuning = bench.rooms.tuning
         return AttemptRequest(
             model=candidate.model,
-            messages=bench.query.messages,
+            messages=bench.contexts.messages_of(candidate.model),
             sampling=sampling,
             stream=bench.streaming,
             price_cap=cap,
@@ -282,7 +285,7 @@ class AttemptRoom:
             return None
         return price_cap(
             model.prices,
-            prompt_tokens=bound_tokens(self._bench.query.messages),
+            prompt_tokens=self._bench.contexts.bound_of(model_id),
             headroom=self._bench.rooms.tuning.price_headroom,
         )
 
@@ -379,7 +382,7 @@ class AttemptRoom:
         model_id, native = attempt.candidate.model, received.usage.prompt_tokens
         health.answered(model_id, first_token_ms=first_ms, total_ms=elapsed_ms)
         if native and (model := self._bench.find_model(model_id)) is not None:
-            estimate = estimate_tokens(self._bench.query.messages, model.tokenizer)
+            estimate = self._bench.contexts.estimate_of(model_id, model.tokenizer)
             health.counted(model_id, native, estimate=estimate)
 
     def _refused(self, refusal: Refusal, entry: Entry) -> Failure:

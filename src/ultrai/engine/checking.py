@@ -1,12 +1,14 @@
-"""What makes a Plan useless before anything is spent: no key, or a quorum out of reach."""
+"""What makes a Plan useless before anything is spent: no key, no window, no reachable quorum."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from ultrai.domain.errors import CredentialsError, UsageError
-from ultrai.domain.plan import NotReadyReason, Plan
+from ultrai.domain.fitting import FitWish
+from ultrai.domain.plan import NotReadyReason, Plan, PlannedSlot
 from ultrai.domain.query import Limits
+from ultrai.engine.context import Contexts
 from ultrai.engine.house import AsksForKeys
 
 
@@ -43,3 +45,30 @@ def check_quorum(plan: Plan, limits: Limits) -> None:
             f"a quorum of {limits.quorum} cannot be reached with {len(plan.slots)} slots",
             hint="ask for fewer answers or name more models",
         )
+
+
+def check_held(plan: Plan, contexts: Contexts) -> None:
+    """Raise UsageError where input that may not be changed is too long for the models.
+
+    With `refuse` that is where any Slot has no model that holds it; with other wishes, where none
+    of them has.
+    """
+    named = contexts.wish in (FitWish.REFUSE, FitWish.WHOLE)
+    if not named and not contexts.query.documents:
+        return
+    too_long = [slot for slot in plan.slots if _is_too_long(slot)]
+    everywhere = len(too_long) == len(plan.slots)
+    if not too_long or not (everywhere or contexts.wish is FitWish.REFUSE):
+        return
+    verdict = too_long[0].candidates[0].not_ready
+    why = "" if verdict is None else verdict.message
+    hint = "name a model with a larger window, see 'ultrai models'"
+    if named and contexts.query.documents:
+        hint = f"--fit auto sends what matters most; or {hint}"
+    raise UsageError(f"the input does not fit: {why}; nothing was sent", hint=hint)
+
+
+def _is_too_long(slot: PlannedSlot) -> bool:
+    """Whether nobody in the Slot can be asked, and for this reason only."""
+    reasons = [c.not_ready.reason if c.not_ready else None for c in slot.candidates]
+    return bool(reasons) and all(each is NotReadyReason.WINDOW_TOO_SMALL for each in reasons)

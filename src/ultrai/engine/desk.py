@@ -15,21 +15,23 @@ from ultrai.domain.ask import Ask
 from ultrai.domain.attempt import PriceCap
 from ultrai.domain.budget import Payer
 from ultrai.domain.cocktail import AUTO
-from ultrai.domain.errors import BudgetRefusal, StoreError, UpstreamUnavailable, UsageError
+from ultrai.domain.errors import BudgetRefusal, StoreError, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.ledger import Shortage
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import Plan
-from ultrai.domain.query import Limits, Query
 from ultrai.domain.report import Report
 from ultrai.domain.stamp import stamp
 from ultrai.engine.affording import fit, holds_of, refusal, within_cap
 from ultrai.engine.attempt import Rooms
-from ultrai.engine.checking import check_kept_keys, check_keys, check_quorum
+from ultrai.engine.checking import check_held, check_kept_keys, check_keys, check_quorum
+from ultrai.engine.context import Contexts
+from ultrai.engine.endpoints import dearest_cap
 from ultrai.engine.feed import EventLog, Feed
 from ultrai.engine.handle import RunHandle
 from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
+from ultrai.engine.opening import contexts_of, limits_of
 from ultrai.engine.planning import plan_run
 from ultrai.engine.ports import HealthMemory
 from ultrai.engine.resolving import (
@@ -217,6 +219,7 @@ class Desk:
         check_keys(plan, self._house.keyless or {})
         await check_kept_keys(plan, self._house.missing_keys)
         check_quorum(plan, order.limits)
+        check_held(plan, order.contexts)
         floor = None if ask.strict else self._rooms.tuning.shrink_floor_tokens
         return within_cap(order, floor=floor)
 
@@ -224,23 +227,25 @@ class Desk:
         if not ask.messages:
             raise UsageError("there is nothing to ask", hint="give a prompt")
         check_synthesis(ask.synthesis)
-        query = Query(ask.messages, ask.sampling)
-        recipe = await self._recipe(ask, query, earlier=earlier)
+        contexts = contexts_of(ask, self._rooms.tuning)
+        query = contexts.query
+        recipe = await self._recipe(ask, contexts, earlier=earlier)
         recipe = replace(recipe, notices=(*ask.notices, *recipe.notices))
-        limits = self._limits(ask, recipe)
+        limits = limits_of(ask, recipe, house=self._house)
         ids = [model for slot in recipe.slots for model in slot.candidates]
         patience_s = min(LISTING_PATIENCE_S, limits.deadline_s)
         world = await self.world(ids, patience_s=patience_s)
         tuning = self._rooms.tuning
 
         def planned(max_tokens: int, *, slots: int | None = None) -> Plan:
-            fewer, other = recipe.first(slots), query.with_tokens(max_tokens)
+            fewer, other = recipe.first(slots), contexts.with_tokens(max_tokens)
             return plan_run(fewer, other, limits=limits, world=world, tuning=tuning)
 
         streaming = self._rooms.tuning.streaming if ask.streaming is None else ask.streaming
         return RunOrder(
             query=query,
-            plan=planned(query.sampling.max_tokens),
+            contexts=contexts,
+            plan=await self._planned(partial(planned, query.sampling.max_tokens), contexts),
             limits=limits,
             catalog=world.catalog,
             find_model=partial(find_model, world.catalog),
@@ -250,14 +255,14 @@ class Desk:
             commit=ask.commit,
         )
 
-    async def _recipe(self, ask: Ask, query: Query, *, earlier: Report | None) -> Recipe:
+    async def _recipe(self, ask: Ask, contexts: Contexts, *, earlier: Report | None) -> Recipe:
         house = self._house
         if ask.cocktail is not None and ask.models:
             raise UsageError("a cocktail and single models exclude each other")
         if ask.models:
             recipe = recipe_of_models(ask, house.corrections)
         else:
-            recipe = await self._cocktail_recipe(ask, query)
+            recipe = await self._cocktail_recipe(ask, contexts)
         if earlier is not None:
             rest = recipe_of_rest(recipe, earlier, only=ask.resume_slots)
             slots = "1 slot" if len(rest.slots) == 1 else f"{len(rest.slots)} slots"
@@ -266,12 +271,12 @@ class Desk:
             recipe = replace(rest, notices=(resumed, *rest.notices))
         return recipe
 
-    async def _cocktail_recipe(self, ask: Ask, query: Query) -> Recipe:
+    async def _cocktail_recipe(self, ask: Ask, contexts: Contexts) -> Recipe:
         house = self._house
         name = ask.cocktail or house.default_cocktail
         notices: list[Notice] = []
         if name.casefold() == AUTO:
-            name, reason = await self._choose(ask, query)
+            name, reason = await self._choose(ask, contexts)
             notices.append(Notice(NoticeCode.COCKTAIL_CHOSEN, reason))
         elif ask.cocktail is None:
             notices.append(Notice(NoticeCode.COCKTAIL_DEFAULTED, f"no key is set: {name} answers"))
@@ -280,9 +285,9 @@ class Desk:
         recipe = recipe_of_cocktail(cocktail, house.corrections)
         return replace(recipe, notices=(*notices, *recipe.notices))
 
-    async def _choose(self, ask: Ask, query: Query) -> tuple[str, str]:
+    async def _choose(self, ask: Ask, contexts: Contexts) -> tuple[str, str]:
         """One of the four by `policy.selection`, from their Plans."""
-        limits = self._limits(ask, None)
+        limits = limits_of(ask, None, house=self._house)
         ready: dict[str, float] = {}
         cost: dict[str, int | None] = {}
         latency: dict[str, float | None] = {}
@@ -292,14 +297,16 @@ class Desk:
                 continue
             recipe = recipe_of_cocktail(cocktail, self._house.corrections)
             world = await self.world(cocktail.model_ids)
-            plan = plan_run(recipe, query, limits=limits, world=world, tuning=self._rooms.tuning)
+            tuning = self._rooms.tuning
+            planned = partial(plan_run, recipe, contexts, limits=limits, world=world, tuning=tuning)
+            plan = await self._planned(planned, contexts)
             usable = sum(any(c.is_ready for c in slot.candidates) for slot in plan.slots)
             ready[name] = usable / len(plan.slots)
             cost[name] = plan.cost_nanos.expected
             latency[name] = None if plan.expected_ms is None else plan.expected_ms / 1000
         choice = choose_cocktail(
             Circumstances(
-                prompt=query.prompt,
+                prompt=contexts.query.prompt,
                 deadline_s=ask.deadline_s,
                 max_cost_nanos=ask.max_cost_nanos,
                 ready_share=ready,
@@ -309,32 +316,11 @@ class Desk:
         )
         return choice.cocktail, choice.reason
 
-    def _limits(self, ask: Ask, recipe: Recipe | None) -> Limits:
-        house = self._house
-        deadline_s = ask.deadline_s or house.deadline_s
-        if deadline_s is None:
-            ids = [] if recipe is None else [s.primary for s in recipe.slots]
-            local = bool(ids) and all(house.upstream_of(m) in house.local_upstreams for m in ids)
-            deadline_s = house.local_deadline_s if local else house.remote_deadline_s
-        quorum = ask.quorum or (recipe.quorum if recipe else None)
-        if quorum is None and house.quorum is not None and recipe is not None:
-            # A quorum from settings is meant for any number of slots: with fewer, all are wanted.
-            quorum = min(house.quorum, len(recipe.slots))
-        return Limits(deadline_s, quorum, ask.max_cost_nanos, ask.strict)
-
     async def _dearest(self, model_id: str) -> PriceCap | None:
-        """The dearest provider's price as a cap; None where the upstream does not tell."""
-        upstream = self._rooms.upstreams(self._house.upstream_of(model_id))
-        try:
-            endpoints = await upstream.list_endpoints(model_id)
-        except UpstreamUnavailable:
-            return None
-        rates = [endpoint.rates for endpoint in endpoints if endpoint.rates is not None]
-        if not rates:
-            return None
-        million = 1_000_000
-        return PriceCap(
-            prompt=max(each.prompt for each in rates) * million,
-            completion=max(each.completion for each in rates) * million,
-            request=max((each.request for each in rates if each.request), default=None),
-        )
+        return await dearest_cap(self._rooms.upstreams(self._house.upstream_of(model_id)), model_id)
+
+    async def _planned(self, plan: Callable[[], Plan], contexts: Contexts) -> Plan:
+        """The Plan; made in a thread where large texts have to be made to fit."""
+        if contexts.is_heavy and not self._rooms.inline:
+            return await asyncio.to_thread(plan)
+        return plan()

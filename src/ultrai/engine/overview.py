@@ -16,6 +16,7 @@ from ultrai.domain.overview import Finding, ProbeResult, Problem, ReadinessRow
 from ultrai.domain.plan import NotReadyReason, PlannedCandidate
 from ultrai.domain.query import Limits, Message, Query, Sampling
 from ultrai.domain.report import Report
+from ultrai.engine.context import Contexts
 from ultrai.engine.desk import Desk
 from ultrai.engine.planning import plan_run
 from ultrai.engine.resolving import recipe_of_cocktail
@@ -135,7 +136,7 @@ class Overview:
             recipe = recipe_of_cocktail(cocktail, self._corrections)
             plan = plan_run(
                 recipe,
-                _SMALL_QUERY,
+                Contexts(_SMALL_QUERY),
                 limits=Limits(_PROBE_DEADLINE_S),
                 world=world,
                 tuning=self._tuning,

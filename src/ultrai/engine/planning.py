@@ -16,7 +16,6 @@ from dataclasses import replace
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.cocktail import Slot
-from ultrai.domain.errors import ModelNotFound, UsageError
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import (
@@ -27,14 +26,15 @@ from ultrai.domain.plan import (
     PlannedCandidate,
     PlannedSlot,
 )
-from ultrai.domain.query import Limits, Query
-from ultrai.engine.remarks import superseded_message, tokens_message
+from ultrai.domain.query import Limits
+from ultrai.engine.absence import absent, unknown
+from ultrai.engine.context import Contexts, Fitted
+from ultrai.engine.remarks import fit_message, superseded_message, tokens_message
 from ultrai.engine.resolving import Recipe
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.world import World, find_model, free_chat_models
 from ultrai.policy.capping import backup_ceiling_nanos
 from ultrai.policy.health import ModelHealth, percentile
-from ultrai.policy.nearest import did_you_mean
 from ultrai.policy.parameters import unsupported
 from ultrai.policy.pricing import bound_nanos, rates_at, rates_nanos
 from ultrai.policy.readiness import (
@@ -45,33 +45,34 @@ from ultrai.policy.readiness import (
     judge,
 )
 from ultrai.policy.succession import Market, successor
-from ultrai.policy.tokens import bound_tokens, estimate_tokens, window_tokens
+from ultrai.policy.tokens import window_tokens
 
 PROBE_TOKENS = 1  # so small a request asks whether a model serves, not for an answer
 _TYPICAL_ANSWER_TOKENS = 350
 _TYPICAL_REASONING_TOKENS = 800
 
 
-def plan_run(recipe: Recipe, query: Query, *, limits: Limits, world: World, tuning: Tuning) -> Plan:
+def plan_run(
+    recipe: Recipe, contexts: Contexts, *, limits: Limits, world: World, tuning: Tuning
+) -> Plan:
     """The Plan. Raises UsageError where a model named by the user does not exist."""
-    return _Planner(recipe, query, limits=limits, world=world, tuning=tuning).plan()
+    return _Planner(recipe, contexts, limits=limits, world=world, tuning=tuning).plan()
 
 
 class _Planner:
     """One planning; holds what its steps share."""
 
     def __init__(
-        self, recipe: Recipe, query: Query, *, limits: Limits, world: World, tuning: Tuning
-    ) -> None:  # fmt: skip
+        self, recipe: Recipe, contexts: Contexts, *, limits: Limits, world: World, tuning: Tuning
+    ) -> None:
         self._recipe = recipe
-        self._query = query
+        self._contexts = contexts
+        self._query = contexts.query
         self._limits = limits
         self._world = world
         self._tuning = tuning
         self._notices: list[Notice] = list(recipe.notices)
-        self._bound_tokens = bound_tokens(query.messages)
         self._made: dict[str, PlannedCandidate] = {}
-        self._estimates: dict[str | None, int] = {}
         self._free_listed: Sequence[str] | None = None
         self._heirs: dict[str, str | None] = {}
         self._taken = {s.primary for s in recipe.slots if self._is_listed(s.primary)}
@@ -145,8 +146,9 @@ class _Planner:
                     self._notice(NoticeCode.MODEL_SUPERSEDED, message, slot=index)
                 return replace(self._candidate(heir), role=role, replaces=model_id)
             if self._recipe.named and is_primary:
-                raise self._unknown(model_id)
-            return replace(self._candidate(model_id), role=role, not_ready=self._absent(model_id))
+                raise unknown(model_id, self._world)
+            verdict = absent(model_id, self._world)
+            return replace(self._candidate(model_id), role=role, not_ready=verdict)
         candidate = self._candidate(model_id)
         return candidate if is_primary else replace(candidate, role=role)
 
@@ -182,29 +184,6 @@ class _Planner:
         verdict = self._candidate(model_id).not_ready
         return verdict is None or verdict.reason is NotReadyReason.COOLING_DOWN
 
-    def _absent(self, model_id: str) -> NotReady:
-        """The verdict on an id that is not listed and has no heir: with what it may have meant."""
-        if self._world.upstream_of(model_id) in self._world.local:
-            return NotReady(NotReadyReason.NOT_LISTED, f"{model_id} {NOT_PULLED}")
-        if model_id in self._world.successions.retired:
-            message = f"{model_id} is no longer listed, and none of its successors is ready"
-            return NotReady(NotReadyReason.NOT_LISTED, message)
-        question = did_you_mean(model_id, self._world.catalog.models)
-        message = f"{model_id} {NOT_IN_CATALOGUE}" + (f"; {question}" if question else "")
-        return NotReady(NotReadyReason.NOT_LISTED, message)
-
-    def _unknown(self, model_id: str) -> UsageError:
-        if self._world.upstream_of(model_id) in self._world.local:
-            return ModelNotFound(
-                f"{model_id} has no weights on this machine; nothing was sent",
-                hint=f"fetch them with `ultrai local pull {model_id}`",
-            )
-        question = did_you_mean(model_id, self._world.catalog.models)
-        return ModelNotFound(
-            f"there is no model {model_id!r} in the catalogue; nothing was sent",
-            hint=question or "search with `ultrai models WORD`",
-        )
-
     def _candidate(self, model_id: str) -> PlannedCandidate:
         """The model as a Candidate that is asked first; made once in a Plan."""
         made = self._made.get(model_id)
@@ -223,8 +202,11 @@ class _Planner:
             cooling = cooling_down(model_id, world.health[model_id], now_s=world.now.timestamp())
             return PlannedCandidate(model_id, upstream, "primary", max_tokens, cooling)
         model = find_model(world.catalog, model_id)
-        estimate = self._estimate(None if model is None else model.tokenizer)
-        prompt_tokens = self._world.health[model_id].tokens.correct(estimate)
+        fitted = self._fitted(model_id, model)
+        estimate = self._contexts.estimate(
+            fitted.messages, None if model is None else model.tokenizer
+        )
+        prompt_tokens = world.health[model_id].tokens.correct(estimate)
         judged = judge(
             model_id,
             model,
@@ -233,15 +215,26 @@ class _Planner:
         )
         if model is None:
             return PlannedCandidate(model_id, upstream, "primary", max_tokens, judged)
-        return self._listed(model, judged, prompt_tokens=prompt_tokens)
+        if judged is None and fitted.refusal:
+            judged = NotReady(NotReadyReason.WINDOW_TOO_SMALL, fitted.refusal)
+        return self._listed(model, judged, fitted=fitted, prompt_tokens=prompt_tokens)
 
-    def _estimate(self, tokenizer: str | None) -> int:
-        """About how many tokens the Query makes, reckoned once for each family."""
-        estimate = self._estimates.get(tokenizer)
-        if estimate is None:
-            estimate = estimate_tokens(self._query.messages, tokenizer)
-            self._estimates[tokenizer] = estimate
-        return estimate
+    def _fitted(self, model_id: str, model: Model | None) -> Fitted:
+        """What the model gets of the documents."""
+        if model is None:
+            return self._contexts.whole(None)
+        output = self._wanted(model)
+        if model.max_completion_tokens:
+            output = min(output, model.max_completion_tokens)
+        counts = self._world.health[model_id].tokens
+        return self._contexts.fitted(model, counts, output=output)
+
+    def _wanted(self, model: Model) -> int:
+        """The output wanted, headroom for reasoning included."""
+        wanted = self._query.sampling.max_tokens
+        if model.reasons_by_default and wanted > PROBE_TOKENS:
+            wanted += self._tuning.reasoning_headroom_tokens
+        return wanted
 
     def _health(self, model_id: str, upstream: str) -> ModelHealth:
         """Health, forgetting a withdrawal that the current listing is younger than."""
@@ -266,14 +259,14 @@ class _Planner:
         )
 
     def _listed(
-        self, model: Model, verdict: NotReady | None, *, prompt_tokens: int
+        self, model: Model, verdict: NotReady | None, *, fitted: Fitted, prompt_tokens: int
     ) -> PlannedCandidate:
         limit = _output_limit(model, window_tokens(prompt_tokens))
-        wanted = self._query.sampling.max_tokens
-        if model.reasons_by_default and wanted > PROBE_TOKENS:
-            wanted += self._tuning.reasoning_headroom_tokens
+        wanted = self._wanted(model)
         max_tokens = wanted if limit is None else max(1, min(wanted, limit))
-        price = self._price(model, prompt_tokens, max_tokens=max_tokens)
+        sizes = (prompt_tokens, self._contexts.bound(fitted.messages))
+        price = self._price(model, sizes, max_tokens=max_tokens)
+        fit = fitted.fit
         return PlannedCandidate(
             model=model.id,
             upstream=self._world.upstream_of(model.id),
@@ -288,13 +281,15 @@ class _Planner:
             expected_nanos=price.expected,
             bound_nanos=price.high,
             expected_ms=percentile(self._world.health[model.id].total_ms, 0.5),
+            fit=None if fit is None else replace(fit, prompt_tokens=prompt_tokens),
         )
 
     def _dropped(self, model: Model) -> tuple[str, ...]:
         return unsupported(self._query.sampling.optional, model.supported_parameters)
 
-    def _price(self, model: Model, prompt_tokens: int, *, max_tokens: int) -> Bracket:
-        """What one Attempt may cost, in nanodollars."""
+    def _price(self, model: Model, sizes: tuple[int, int], *, max_tokens: int) -> Bracket:
+        """What one Attempt may cost, in nanodollars. `sizes`: the prompt's tokens, and a bound."""
+        prompt_tokens, bound_tokens = sizes
         prices = model.prices
         if prices is None:
             return Bracket(None, None, None)
@@ -306,7 +301,7 @@ class _Planner:
             expected=rates_nanos(rates, prompt_tokens=prompt_tokens, completion_tokens=expected),
             high=bound_nanos(
                 prices,
-                prompt_tokens=self._bound_tokens,
+                prompt_tokens=bound_tokens,
                 max_tokens=max_tokens,
                 headroom=self._tuning.price_headroom,
             ),
@@ -356,9 +351,10 @@ class _Planner:
                 f"{candidate.model} does not support {names}",
                 slot=index,
             )
-        told = tokens_message(candidate, self._query.sampling.max_tokens)
-        if told is not None:
-            self._notice(*told, slot=index)
+        wanted = self._query.sampling.max_tokens
+        for told in (fit_message(candidate), tokens_message(candidate, wanted)):
+            if told is not None:
+                self._notice(*told, slot=index)
 
     def _note_not_ready(self, verdict: NotReady, index: int) -> None:
         """One Notice per Candidate; a missing key is said once for all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ultrai.domain.fitting import FitMode
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.plan import PlannedCandidate
 
@@ -21,3 +22,24 @@ def tokens_message(candidate: PlannedCandidate, asked: int) -> tuple[NoticeCode,
         message = f"{model} reasons before it answers: max_tokens is {given} instead of {asked}"
         return NoticeCode.REASONING_HEADROOM, message
     return None
+
+
+def fit_message(candidate: PlannedCandidate) -> tuple[NoticeCode, str] | None:
+    """The Notice about documents that the model does not get as they are; None: it does."""
+    fit, model = candidate.fit, candidate.model
+    if fit is None or fit.mode is FitMode.WHOLE:
+        return None
+    if fit.mode is FitMode.CLEANED:
+        message = f"{model} gets all words of the documents, without needless blanks"
+        return NoticeCode.INPUT_CLEANED, message
+    of_what = fit.sources[0].name if len(fit.sources) == 1 else f"{len(fit.sources)} documents"
+    share = f"{fit.coverage_percent:g} % of {of_what}"
+    tokens = f"about {fit.sent_tokens:,} of {fit.tokens:,} tokens"
+    remark = f"; {fit.remark}" if fit.remark else ""
+    if fit.mode is FitMode.RETRIEVE:
+        many = sum(len(source.passages) for source in fit.sources)
+        passages = "1 passage" if many == 1 else f"{many} passages"
+        message = f"{model} gets {passages}, {share} ({tokens}); the rest is left out{remark}"
+        return NoticeCode.INPUT_RETRIEVED, message
+    message = f"{model} gets {share} ({tokens}), sentence by sentence; the rest is left out"
+    return NoticeCode.INPUT_COMPRESSED, message

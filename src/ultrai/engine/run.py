@@ -33,6 +33,7 @@ from ultrai.domain.report import Report, RunStatus
 from ultrai.domain.stamp import stamp
 from ultrai.engine.attempt import Bench, Rooms
 from ultrai.engine.commitment import Commitment
+from ultrai.engine.context import Contexts
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.slot import Ending, SlotRoom
 from ultrai.engine.treasury import Envelope, describe
@@ -51,6 +52,7 @@ class RunOrder:
     """
 
     query: Query
+    contexts: Contexts
     plan: Plan
     limits: Limits
     catalog: Catalog
@@ -93,6 +95,7 @@ class Run:
             rooms=rooms,
             feed=feed,
             query=order.query,
+            contexts=order.contexts,
             envelope=self._envelope,
             find_model=order.find_model,
             is_stopped=self._stopped.get,

@@ -281,9 +281,7 @@ class SlotRoom:
         if self._others_left(progress.candidate):
             whole_s = patience_s / 2  # and the other half for them: blanks alone can last for ever
             patience_s = min(patience_s, self._bench.rooms.tuning.max_wait_s)
-        bound = None
-        if progress.cap is not None:
-            bound = self._room.bound_under(progress.cap, progress.max_tokens)
+        bound = None if progress.cap is None else self._bound(progress, progress.max_tokens)
         return Try(
             slot=self.index,
             number=self._number,
@@ -329,11 +327,16 @@ class SlotRoom:
             return None
         if not self._bench.envelope.is_capped:
             return raised
-        if progress.cap is not None:
-            bound: int | None = self._room.bound_under(progress.cap, raised)
-        else:
-            bound = self._room.bound_of(progress.candidate.model, raised)
+        bound = self._bound(progress, raised)
         return raised if self._bench.envelope.fits(self.index, bound) else None
+
+    def _bound(
+        self, progress: _Progress, max_tokens: int, *, cap: PriceCap | None = None
+    ) -> int | None:
+        cap, model = cap or progress.cap, progress.candidate.model
+        if cap is None:
+            return self._room.bound_of(model, max_tokens)
+        return self._room.bound_under(cap, max_tokens, model_id=model)
 
     def _others_left(self, candidate: PlannedCandidate) -> bool:
         if len(self._planned.candidates) == 1:
@@ -357,7 +360,7 @@ class SlotRoom:
         ceiling = tuning.max_usd_per_million
         if ceiling is not None and cap.completion > ceiling:
             return None
-        bound = self._room.bound_under(cap, progress.max_tokens)
+        bound = self._bound(progress, progress.max_tokens, cap=cap)
         return cap if self._bench.envelope.fits(self.index, bound) else None
 
     async def _wait(self, wait_s: float) -> None:

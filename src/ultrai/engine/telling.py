@@ -14,7 +14,7 @@ from ultrai.domain.plan import NotReadyReason, PlannedCandidate, PlannedSlot
 from ultrai.domain.report import SlotState
 from ultrai.engine.attempt import Made
 from ultrai.engine.feed import Body, Feed
-from ultrai.engine.remarks import superseded_message, tokens_message
+from ultrai.engine.remarks import fit_message, superseded_message, tokens_message
 from ultrai.policy.fallback import advice_for
 from ultrai.policy.lineup import Turn
 
@@ -66,9 +66,9 @@ class SlotTale:
         if backup.dropped:
             names = ", ".join(backup.dropped)
             self._notice(NoticeCode.PARAMETER_DROPPED, f"{backup.model} does not support {names}")
-        told = tokens_message(backup, self._asked_tokens)
-        if told is not None:
-            self._notice(*told)
+        for told in (fit_message(backup), tokens_message(backup, self._asked_tokens)):
+            if told is not None:
+                self._notice(*told)
 
     def tokens_changed(self, model: str, before: int, *, after: int) -> None:
         """The same model is asked again with other max_tokens."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from math import inf
 
 from ultrai.domain.attempt import Timers
+from ultrai.domain.fitting import FitWish
 from ultrai.policy.backoff import Backoff
 
 _ANY_TIME_S = 86_400.0
@@ -37,6 +38,8 @@ class Tuning:
     free_may_become_paid: bool = False
     streaming: bool = True
     free_upstreams: frozenset[str] = frozenset()
+    fit: FitWish = FitWish.AUTO
+    fit_retrieve_tokens: int = 20_000
 
     def timers_for(self, *, reasons: bool, is_local: bool, whole_s: float = inf) -> Timers:
         """The timers of one Attempt; `whole_s`: what the run can spare for an answer in one piece.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ultrai.domain.budget import Budget
 from ultrai.domain.cocktail import Cocktail
+from ultrai.domain.fitting import FitWish
 from ultrai.domain.secret import Secret
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.succession import Successions
@@ -88,6 +89,8 @@ class Settings:
     shrink_floor_tokens: int | None = None
     free_may_become_paid: bool = False
     streaming: bool = True
+    fit: FitWish = FitWish.AUTO
+    fit_retrieve_tokens: int = 20_000
     history: bool = True
     metrics: bool = False
     traces: bool = False

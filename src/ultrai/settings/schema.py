@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from ultrai.domain.cocktail import NO_SYNTHESIS
+from ultrai.domain.fitting import FitWish
 from ultrai.settings.cocktails import AWAITED_SYNTHESIS
 from ultrai.settings.entry import Entry, shown
 
@@ -102,6 +103,21 @@ class SynthesisMode:
         return mode
 
 
+@dataclass(frozen=True, slots=True)
+class FitRule:
+    """What is to be done with documents, or the word that this does not exist yet."""
+
+    def read(self, entry: Entry) -> FitWish:
+        """The wish."""
+        word = entry.value.strip().casefold() if isinstance(entry.value, str) else ""
+        if word == FitWish.SUMMARISE:
+            raise entry.problem(f"{shown(entry.value)} is not available yet")
+        if word not in set(FitWish):
+            words = ", ".join(wish for wish in FitWish if wish is not FitWish.SUMMARISE)
+            raise entry.problem(f"must be one of {words}, not {shown(entry.value)}")
+        return FitWish(word)
+
+
 def _as_plain_text(number: Decimal) -> str:
     """Without an exponent: prices stay exact, as text."""
     return format(number, "f")
@@ -154,6 +170,8 @@ SCALARS: Final[Mapping[str, Rule]] = MappingProxyType(
         "shrink_floor_tokens": _count(1, 1_000_000, can_be_unset=True),
         "free_may_become_paid": TOGGLE,
         "streaming": TOGGLE,
+        "fit": FitRule(),
+        "fit_retrieve_tokens": _count(200, 10_000_000),
         "history": TOGGLE,
         "metrics": TOGGLE,
         "trace_content": TOGGLE,

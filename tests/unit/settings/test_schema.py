@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from ultrai.domain.errors import SettingsError
+from ultrai.domain.fitting import FitWish
 from ultrai.settings import Settings
 from ultrai.settings.schema import SCALARS
 
@@ -22,6 +23,8 @@ GOOD = {
     "max_price_per_million_usd": [("0.05", "0.05"), ("'none'", None)],
     "free_may_become_paid": [("true", True)],
     "streaming": [("false", False)],
+    "fit": [("'auto'", FitWish.AUTO), ("'Refuse'", FitWish.REFUSE)],
+    "fit_retrieve_tokens": [("200", 200)],
 }
 BAD = {
     "deadline_s": ["0", "-1", "86401", "nan", "inf", "'5'", "true", "[5]", "1979-05-27"],
@@ -32,6 +35,8 @@ BAD = {
     "synthesis": ["'fuse'", "'vote'", "'mix'", "1"],
     "price_headroom": ["0.99", "101", "1." + "0" * 50, "'1.5'", "'none'"],
     "max_price_per_million_usd": ["0", "1e-99999999", "-1"],
+    "fit": ["'summarise'", "'summary'", "true", "''"],
+    "fit_retrieve_tokens": ["199", "'none'"],
     "history": ["'yes'", "1", "'none'"],
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Sequence
 
+from ultrai.cli.render.allotment import allotment_lines
 from ultrai.cli.render.cells import RowWriter, cell_length, fit
 from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import cost_words, duration, failure_line, money
+from ultrai.cli.render.provenance import messages_of
 from ultrai.cli.render.safety import clean, one_line
 from ultrai.cli.render.summary import status_style, summary_table, verdict
 from ultrai.cli.render.table import Cell, Column, Line, lay_out, paragraph
@@ -48,7 +49,7 @@ def report_lines(report: Report, *, failed_only: bool, width: int | None) -> lis
     title = one_line(report.cocktail or "models named one by one")
     lines.append((Cell(f"{title} · asked {_moment(report.created_at)} UTC", Style.DIM),))
     if not failed_only:
-        for role, content in _messages(report):
+        for role, content in messages_of(report):
             lines.extend([(), (Cell(f"{role}:", Style.DIM),), *_body(content, width)])
     for slot in report.slots:
         if slot.answer is None or not failed_only:
@@ -69,13 +70,10 @@ def _cost(run: RunSummary) -> str:
     return money(run.cost_nanos) if is_sure else f"~{money(run.cost_nanos)}"
 
 
-def _messages(report: Report) -> list[tuple[str, str]]:
-    messages = cast("Sequence[Mapping[str, object]]", report.query.get("messages") or ())
-    return [(str(message.get("role")), str(message.get("content"))) for message in messages]
-
-
 def _slot_lines(slot: SlotReport, width: int | None) -> list[Line]:
     lines = [_rule(_slot_title(slot), width)]
+    for text in allotment_lines(slot):
+        lines.extend(paragraph(text, Style.DIM, width=width))
     if slot.answer is not None:
         lines.extend(_body(slot.answer.text, width))
         if slot.answer.truncated:

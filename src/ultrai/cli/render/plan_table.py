@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ultrai.cli.render.allotment import allotment
 from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import bracket, count, duration, money
 from ultrai.cli.render.safety import one_line
@@ -27,6 +28,8 @@ def plan_lines(plan: Plan, *, cap_nanos: int | None, width: int | None) -> list[
     rows = [_row(slot, candidate) for slot in plan.slots for candidate in slot.candidates]
     lines.extend(lay_out(_COLUMNS, rows, width=width, header=True))
     lines.append(())
+    for text in _sent(plan):
+        lines.extend(paragraph(text, width=width))
     for text in _totals(plan):
         lines.extend(paragraph(text, width=width))
     if cap_nanos is not None:
@@ -37,6 +40,16 @@ def plan_lines(plan: Plan, *, cap_nanos: int | None, width: int | None) -> list[
         lines.extend(paragraph(text, Style.ODD, width=width))
     lines.append((Cell("nothing was asked and nothing was spent", Style.DIM),))
     return lines
+
+
+def _sent(plan: Plan) -> list[str]:
+    """What each Slot's first model gets of the documents; Slots that get the same together."""
+    slots: dict[str, list[str]] = {}
+    for slot in plan.slots:
+        if slot.first is not None and slot.first.fit is not None:
+            words = allotment(slot.first.fit.to_dict())
+            slots.setdefault(words, []).append(str(slot.index + 1))
+    return [f"sent   to slot {', '.join(numbers)}: {words}" for words, numbers in slots.items()]
 
 
 def _is_ready(candidate: PlannedCandidate) -> bool:

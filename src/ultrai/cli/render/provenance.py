@@ -31,6 +31,11 @@ def provenance(slot: SlotReport) -> str:
 
 
 def messages_of(report: Report) -> list[tuple[str, str]]:
-    """The conversation that was asked: roles and contents."""
+    """The conversation that was asked, roles and contents, and the documents it is about."""
     messages = cast("Sequence[Mapping[str, object]]", report.query.get("messages") or ())
-    return [(str(message.get("role")), str(message.get("content"))) for message in messages]
+    told = [(str(message.get("role")), str(message.get("content"))) for message in messages]
+    documents = cast("Sequence[Mapping[str, object]]", report.query.get("documents") or ())
+    if documents:
+        names = (f"{one_line(str(d['name']))} ({d['characters']:,} characters)" for d in documents)
+        told.append(("documents", "\n".join(names)))
+    return told

@@ -83,7 +83,8 @@ def next_commands(report: Report) -> list[tuple[str, str]]:
     run = report.id
     show = (f"ultrai show {run}", "read it again")
     export = (f"ultrai export {run} --format html", "a page to keep or pass on")
-    resume = (f"ultrai ask --resume {run}", "ask the unanswered again")
+    files = " -f …" if report.query.get("documents") else ""
+    resume = (f"ultrai ask --resume {run}{files}", "ask the unanswered again")
     why = (f"ultrai show {run} --failed-only", "each attempt and its failure")
     if report.status is RunStatus.REFUSED:
         prices = ("ultrai models --tier budget", "cheaper models")

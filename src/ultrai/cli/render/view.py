@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ultrai.cli.render.allotment import sent_line
 from ultrai.cli.render.board import Board
 from ultrai.cli.render.cells import fit_tail, wrap_words
 from ultrai.cli.render.palette import Style
@@ -132,6 +133,8 @@ class View:
         self._write_wrapped(unanswered_lines(report, brief=True, watched=watched), Style.BAD)
         if self._manner.is_machine_readable and self._strip is None:
             return
+        sent = sent_line(report)
+        self._write_wrapped([sent] if sent else [], Style.DIM)
         self._write_wrapped([verdict(report)], status_style(report))
         if self._strip is not None and not self._manner.is_machine_readable:
             self._write_lines(next_lines(report, width=self._error.width))

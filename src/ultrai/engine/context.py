@@ -1,0 +1,304 @@
+"""Carries out the fitting plan: what each model gets of a Query's documents.
+
+Theory of operation. One `Contexts` belongs to one Query. A model's window gives the room that its
+prompt may take; `policy/fitting.py` says which way that room is filled; the way is gone here, once
+for each way, room and family of tokenizers, so that equal Slots share the work. What a model gets
+is decided once and holds for the whole Run: its price, its Attempts and the Report speak of it.
+
+All of it is reckoning on texts, without awaiting. Large texts take their time (`is_heavy`): then
+planning belongs in a thread. It does not know prices, Slots or who is asked.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+
+from ultrai.domain.catalog import Model
+from ultrai.domain.document import Document
+from ultrai.domain.fitting import Fit, FitMode, FitWish, Lines, SourceFit
+from ultrai.domain.query import Message, Query
+from ultrai.domain.value import value
+from ultrai.policy.chunking import LEAST_CHUNK_TOKENS, kind_of
+from ultrai.policy.cleaning import clean
+from ultrai.policy.compressing import compress
+from ultrai.policy.fitting import Size, room_of, task_of, verdict
+from ultrai.policy.pins import find_pins
+from ultrai.policy.retrieving import Pool, make_pool, pick
+from ultrai.policy.showing import CITE, Shown, block_of, show
+from ultrai.policy.tokens import (
+    TokenCounts,
+    bound_tokens,
+    estimate_tokens,
+    scale_of,
+    text_tokens,
+)
+
+HEAVY_CHARACTERS = 50_000
+RETRIEVE_TOKENS = 20_000
+COMPRESS_TIMES = 3  # what `--fit compress` aims at where no window asks for more
+_UNMATCHED = "no passage has a word in common with the question, so these are the beginnings"
+_SHORTENED = "shortened: […] stands for what is left out"
+
+
+@value
+class Fitted:
+    """What one model gets. `refusal`: why nothing that would do fits it."""
+
+    messages: tuple[Message, ...]
+    fit: Fit | None = None
+    refusal: str = ""
+
+
+class Contexts:
+    """The ways in which one Query's documents are made to fit.
+
+    Raises UsageError for a pin that stands in no document.
+    """
+
+    def __init__(
+        self,
+        query: Query,
+        *,
+        wish: FitWish = FitWish.AUTO,
+        pins: Sequence[str] = (),
+        retrieve_tokens: int = RETRIEVE_TOKENS,
+    ) -> None:
+        self.query = query
+        self.wish = wish
+        self._retrieve_tokens = retrieve_tokens
+        self._pins = find_pins(pins, query.documents)
+        self._task = task_of(query.prompt)
+        self._fitted: dict[str, Fitted] = {}
+        self._ways: dict[tuple[FitMode, int, str | None], Fitted] = {}
+        self._estimates: dict[tuple[int, str | None], int] = {}
+        self._bounds: dict[int, int] = {}
+        self._complete: dict[FitMode, tuple[Message, ...]] = {}
+        self._pools: list[Pool] = []
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether fitting takes long enough to be noticed by whoever shares the thread."""
+        return sum(len(document.text) for document in self.query.documents) > HEAVY_CHARACTERS
+
+    def with_tokens(self, max_tokens: int) -> Contexts:
+        """The same for another `max_tokens`: what models get stays as it was decided."""
+        other = copy(self)
+        other.query = self.query.with_tokens(max_tokens)
+        return other
+
+    def fitted(self, model: Model, counts: TokenCounts, *, output: int) -> Fitted:
+        """What the model gets beside an answer of so many tokens; decided when first asked."""
+        made = self._fitted.get(model.id)
+        if made is None:
+            made = self._fitted[model.id] = self._decide(model, counts, output=output)
+        return made
+
+    def messages_of(self, model_id: str) -> tuple[Message, ...]:
+        """What is sent to the model; all there is where nobody knows its window."""
+        fitted = self._fitted.get(model_id)
+        return self.whole(None).messages if fitted is None else fitted.messages
+
+    def whole(self, tokenizer: str | None) -> Fitted:
+        """Everything as it is."""
+        return self._way(FitMode.WHOLE, 0, tokenizer=tokenizer)
+
+    def estimate(self, messages: tuple[Message, ...], tokenizer: str | None) -> int:
+        """About how many tokens the messages make, reckoned once for each family."""
+        key = (id(messages), tokenizer)  # all messages stay with their way
+        if key not in self._estimates:
+            self._estimates[key] = estimate_tokens(messages, tokenizer)
+        return self._estimates[key]
+
+    def estimate_of(self, model_id: str, tokenizer: str | None) -> int:
+        """The same for what is sent to the model."""
+        return self.estimate(self.messages_of(model_id), tokenizer)
+
+    def bound_of(self, model_id: str) -> int:
+        """No tokenizer makes more tokens than this of what is sent to the model."""
+        return self.bound(self.messages_of(model_id))
+
+    def bound(self, messages: tuple[Message, ...]) -> int:
+        """No tokenizer makes more tokens of the messages than this; reckoned once."""
+        if id(messages) not in self._bounds:
+            self._bounds[id(messages)] = bound_tokens(messages)
+        return self._bounds[id(messages)]
+
+    def _decide(self, model: Model, counts: TokenCounts, *, output: int) -> Fitted:
+        if not self.query.documents:
+            return Fitted(self.query.messages)
+        family, window = model.tokenizer, model.context_length
+        room = None
+        if window:
+            room = room_of(window, output=min(output, window // 2), counts=counts)
+        bare = self.estimate(self.query.messages, family)
+        whole = self.estimate(self.whole(family).messages, family)
+        cleaned = whole
+        if room is not None and whole > room:
+            cleaned = self.estimate(
+                self._way(FitMode.CLEANED, 0, tokenizer=family).messages, family
+            )
+        size = Size(whole, cleaned, bare, len(self.query.documents))
+        mode = verdict(self.wish, size, room=room, task=self._task)
+        limit = self._limit(mode, size, room=room)
+        made = self._way(mode, limit, tokenizer=family)
+        if made.refusal:
+            why = f"{model.id} holds {window or limit:,} tokens: {made.refusal}"
+            return replace(made, refusal=why)
+        return made
+
+    def _limit(self, mode: FitMode, size: Size, *, room: int | None) -> int:
+        """The most tokens that the prompt may take on this way; 0: as many as it takes."""
+        if mode is FitMode.RETRIEVE:
+            wanted = size.bare + self._retrieve_tokens
+        elif mode is FitMode.COMPRESS:
+            wanted = size.bare + (size.whole - size.bare) // COMPRESS_TIMES
+            if self.wish is FitWish.AUTO and room is not None:
+                wanted = room
+        else:
+            return 0
+        return wanted if room is None else min(wanted, room)
+
+    def _way(self, mode: FitMode, limit: int, *, tokenizer: str | None) -> Fitted:
+        key = (mode, limit, tokenizer)
+        if key not in self._ways:
+            self._ways[key] = self._go(mode, limit, tokenizer=tokenizer)
+        return self._ways[key]
+
+    def _go(self, mode: FitMode, limit: int, *, tokenizer: str | None) -> Fitted:
+        if mode is FitMode.RETRIEVE:
+            return self._retrieved(limit, tokenizer)
+        if mode is FitMode.COMPRESS:
+            return self._compressed(limit, tokenizer)
+        documents = self.query.documents
+        if not documents:
+            return Fitted(self.query.messages)
+        if mode not in self._complete:
+            change = _cleaned if mode is FitMode.CLEANED else _as_it_is
+            parts = [_shown(document, change(document)) for document in documents]
+            self._complete[mode] = show(self.query.messages, parts)
+        sizes = [text_tokens(document.text, tokenizer) for document in documents]
+        sources = tuple(
+            SourceFit(document.name, size, size, (_all_lines(document),))
+            for document, size in zip(documents, sizes, strict=True)
+        )
+        return Fitted(self._complete[mode], Fit(mode, sources))
+
+    def _retrieved(self, limit: int, tokenizer: str | None) -> Fitted:
+        if not self._pools:
+            self._pools.append(make_pool(self.query.documents, self.query.prompt))
+        pool = self._pools[0]
+        bare = self.estimate(self.query.messages, tokenizer)
+        left = limit - bare - text_tokens(CITE + "\n\n", tokenizer) - 1
+        picked = pick(pool, self._pins, most_tokens=left, tokenizer=tokenizer)
+        refusal = _refusal(has_room=bool(picked.passages), has_all_pins=picked.has_all_pins)
+        if refusal:
+            return Fitted(self.query.messages, refusal=refusal)
+        sources = tuple(
+            _source(
+                document,
+                [passage for owner, passage in picked.passages if owner == place],
+                tokenizer=tokenizer,
+            )
+            for place, document in enumerate(self.query.documents)
+        )
+        shown = [passage for _, passage in picked.passages]
+        messages = show(self.query.messages, shown, as_passages=True)
+        remark = "" if pool.matches else _UNMATCHED
+        return Fitted(messages, Fit(FitMode.RETRIEVE, sources, remark=remark))
+
+    def _compressed(self, limit: int, tokenizer: str | None) -> Fitted:
+        left = limit - self.estimate(self.query.messages, tokenizer) - 1
+        parts: dict[int, Shown] = {}
+        sources: dict[int, SourceFit] = {}
+        documents = self.query.documents
+        # Small ones first: what they leave of their share is for the larger ones.
+        order = sorted(range(len(documents)), key=lambda place: len(documents[place].text))
+        for done, place in enumerate(order):
+            share = left // (len(order) - done)
+            made = self._compression(place, share, tokenizer=tokenizer)
+            if isinstance(made, str):
+                return Fitted(self.query.messages, refusal=made)
+            parts[place], sources[place] = made
+            left -= text_tokens(block_of(parts[place]) + "\n\n", tokenizer) + 1
+        shown = [parts[place] for place in range(len(documents))]
+        fit = Fit(FitMode.COMPRESS, tuple(sources[place] for place in range(len(documents))))
+        return Fitted(show(self.query.messages, shown), fit)
+
+    def _compression(
+        self, place: int, share: int, *, tokenizer: str | None
+    ) -> tuple[Shown, SourceFit] | str:
+        """One document within its share of tokens, or why it cannot be."""
+        document = self.query.documents[place]
+        frame = _shown(document, "```", what=_SHORTENED)
+        room = share - text_tokens(block_of(frame) + "\n\n", tokenizer) - 1
+        most_tokens = int(room * scale_of(tokenizer).margin)
+        if most_tokens < LEAST_CHUNK_TOKENS:
+            return _refusal(has_room=False)
+        made = compress(
+            document.text,
+            question=self.query.prompt,
+            most_tokens=most_tokens,
+            kind=kind_of(document.name, document.text),
+            pinned=[document.text[p.start : p.end] for p in self._pins if p.document == place],
+            tokenizer=tokenizer,
+        )
+        if made.pins_left_out:
+            return _refusal(has_all_pins=False)
+        tokens = text_tokens(document.text, tokenizer)
+        what = _SHORTENED if made.dropped_tokens else ""
+        source = SourceFit(
+            document.name,
+            tokens,
+            tokens - made.dropped_tokens,
+            _lines_of(document.text, made.kept),
+        )
+        return _shown(document, made.text, what=what), source
+
+
+def _as_it_is(document: Document) -> str:
+    return document.text
+
+
+def _cleaned(document: Document) -> str:
+    return clean(document.text, kind_of(document.name, document.text))
+
+
+def _shown(document: Document, text: str, *, what: str = "") -> Shown:
+    return Shown(document.name, text, _all_lines(document), what)
+
+
+def _all_lines(document: Document) -> Lines:
+    ends = document.text.count("\n") + (not document.text.endswith("\n"))
+    return Lines(1, max(1, ends))
+
+
+def _source(document: Document, passages: Sequence[Shown], *, tokenizer: str | None) -> SourceFit:
+    return SourceFit(
+        document.name,
+        text_tokens(document.text, tokenizer),
+        sum(text_tokens(passage.text, tokenizer) for passage in passages),
+        tuple(passage.lines for passage in passages),
+    )
+
+
+def _refusal(*, has_room: bool = True, has_all_pins: bool = True) -> str:
+    if not has_all_pins:
+        return "the pinned passages do not fit beside the question and the answer"
+    return "" if has_room else "no passage fits beside the question and the answer"
+
+
+def _lines_of(text: str, spans: Sequence[tuple[int, int]]) -> tuple[Lines, ...]:
+    """The lines that the spans have a part in, ranges that touch as one."""
+    ends = [place for place, character in enumerate(text) if character == "\n"]
+    ranges: list[Lines] = []
+    for start, end in spans:
+        first = bisect_right(ends, start - 1) + 1
+        last = bisect_right(ends, max(start, end - 2)) + 1
+        if ranges and first <= ranges[-1].last + 1:
+            ranges[-1] = Lines(ranges[-1].first, max(last, ranges[-1].last))
+        else:
+            ranges.append(Lines(first, last))
+    return tuple(ranges)

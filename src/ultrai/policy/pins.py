@@ -1,0 +1,62 @@
+"""Pinned passages: what every model gets, whatever else is left out of the documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ultrai.domain.document import Document
+from ultrai.domain.errors import UsageError
+from ultrai.domain.value import value
+
+_LINES = re.compile(r"(?P<name>.+):(?P<first>[1-9]\d{0,8})-(?P<last>[1-9]\d{0,8})")
+
+
+@value
+class Pin:
+    """A span of a document: its place among the Query's documents, and from where to where."""
+
+    document: int
+    start: int
+    end: int
+
+
+def find_pins(written: Sequence[str], documents: Sequence[Document]) -> tuple[Pin, ...]:
+    """Where the pins stand: `NAME:FIRST-LAST`, or words that occur in a document.
+
+    Raises UsageError for a pin that stands nowhere.
+    """
+    if written and not documents:
+        raise UsageError("--pin goes with -f: there is no document", hint="give the file with -f")
+    return tuple(_find(each, documents) for each in written)
+
+
+def _find(written: str, documents: Sequence[Document]) -> Pin:
+    match = _LINES.fullmatch(written.strip())
+    if match is not None:
+        for place, document in enumerate(documents):
+            if match["name"] in (document.name, document.name.rpartition("/")[2]):
+                return _of_lines(place, document, match=match)
+    words = written.split()
+    if words:
+        pattern = re.compile(r"\s+".join(map(re.escape, words)))
+        for place, document in enumerate(documents):
+            found = pattern.search(document.text)
+            if found:
+                return Pin(place, found.start(), found.end())
+    raise UsageError(
+        f"--pin {written!r} stands in no document; nothing was sent",
+        hint="give words as they stand there, or FILE:FIRST-LAST for lines",
+    )
+
+
+def _of_lines(place: int, document: Document, *, match: re.Match[str]) -> Pin:
+    first, last = int(match["first"]), int(match["last"])
+    lines = document.text.splitlines(keepends=True)
+    if not first <= last <= len(lines):
+        raise UsageError(
+            f"--pin {match[0]}: {document.name} has lines 1 to {len(lines)}; nothing was sent",
+            hint="name lines that it has, the first one first",
+        )
+    start = sum(map(len, lines[: first - 1]))
+    return Pin(place, start, start + sum(map(len, lines[first - 1 : last])))
