@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 from tests.engine.bar import PROMPT, Bar, broken, cocktail, codes, cut, model
@@ -11,7 +12,19 @@ from tests.engine.bar import PROMPT, Bar, broken, cocktail, codes, cut, model
 from ultrai.domain.ask import Ask
 from ultrai.domain.errors import BudgetRefusal, StoreError
 from ultrai.domain.generation import Generation
-from ultrai.domain.ledger import Close, Correct, Defer, OpenAttempt, Place, Reserve, Settle, Start
+from ultrai.domain.ledger import (
+    Close,
+    Correct,
+    Defer,
+    Grant,
+    OpenAttempt,
+    Place,
+    Reserve,
+    Settle,
+    Shortage,
+    Start,
+    Step,
+)
 from ultrai.domain.outcome import CostState, FailureKind, Usage
 from ultrai.domain.query import Sampling
 from ultrai.engine.reconciling import PATIENCE_S, Finding, Reconciler
@@ -26,6 +39,7 @@ from ultrai.testing import (
 
 PAIR = [cocktail("X", ["a/a"], ["b/b"])]
 ASK = Ask(messages=PROMPT, cocktail="X")
+Granted = TypeVar("Granted")
 BOUND = 1_295_000  # of one attempt in these tests: the prompt and 1000 tokens, times 1.25
 
 
@@ -55,6 +69,72 @@ def test_a_run_that_just_fits_runs() -> None:
     bar = Bar(cocktails=PAIR, ledger=MemoryLedger(2 * BOUND))
     assert bar.ask(ASK).exit_code == 0
     assert bar.upstream.requests[0].price_cap is not None, "so that the bound is provable"
+
+
+class LateBudget(MemoryLedger):
+    """Somebody sets a hard Budget while the first Attempt is under way."""
+
+    async def start(self, step: Start) -> Grant | Shortage | None:
+        if step.place.attempt == 2:
+            self.limit_nanos = 10 * BOUND
+        return await super().start(step)
+
+
+def test_a_budget_that_is_set_in_mid_run_makes_the_next_bound_provable() -> None:
+    scripts = {"a/a": [broken(FailureKind.UPSTREAM_ERROR, 502), Script()]}
+    bar = Bar(cocktails=[cocktail("X", ["a/a"])], ledger=LateBudget(), scripts=scripts)
+    assert bar.ask(ASK).exit_code == 0
+    first, second = bar.upstream.requests
+    assert first.price_cap is None
+    assert second.price_cap is not None
+
+
+class Unanswered(MemoryLedger):
+    """It is written, and nobody hears of it."""
+
+    def __init__(self, *, what: type[Step], limit_nanos: int | None) -> None:
+        super().__init__(limit_nanos)
+        self._what = what
+
+    async def reserve(self, step: Reserve) -> Grant | Shortage:
+        granted = await super().reserve(step)
+        return self._lost(step, granted)
+
+    async def start(self, step: Start) -> Grant | Shortage | None:
+        granted = await super().start(step)
+        return self._lost(step, granted)
+
+    def _lost(self, step: Step, granted: Granted) -> Granted:
+        if isinstance(step, self._what):
+            message = "the answer was lost"
+            raise StoreError(message)
+        return granted
+
+
+@pytest.mark.parametrize("limit_nanos", [None, 10 * BOUND])
+def test_what_may_have_been_reserved_unheard_is_given_back(limit_nanos: int | None) -> None:
+    ledger = Unanswered(what=Reserve, limit_nanos=limit_nanos)
+    bar = Bar(cocktails=PAIR, ledger=ledger)
+    if limit_nanos is None:
+        assert bar.ask(ASK).exit_code == 0
+    else:
+        with pytest.raises(BudgetRefusal, match="lost"):
+            bar.ask(ASK)
+    assert [type(step) for step in ledger.steps] == [Reserve, Close]
+
+
+@pytest.mark.parametrize("limit_nanos", [None, 10 * BOUND])
+def test_an_attempt_that_may_have_been_announced_unheard_is_settled(
+    limit_nanos: int | None,
+) -> None:
+    ledger = Unanswered(what=Start, limit_nanos=limit_nanos)
+    bar = Bar(cocktails=[cocktail("X", ["a/a"])], ledger=ledger)
+    bar.ask(ASK)
+    started = [step.place for step in ledger.steps if isinstance(step, Start)]
+    settled = [step.place for step in ledger.steps if isinstance(step, Settle)]
+    assert started == settled != []
+    assert len(bar.upstream.requests) == (limit_nanos is None)
+    assert ledger.held_nanos == 0
 
 
 def test_less_text_is_asked_for_where_the_user_allows_it() -> None:

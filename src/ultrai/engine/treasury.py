@@ -99,6 +99,7 @@ class Envelope:
             self._ledger.post(Close(self._payer.run_id, self._now()))  # it may be granted still
             raise
         except StoreError as error:
+            self._ledger.post(Close(self._payer.run_id, self._now()))  # the same
             if await self._ledger.guards(self._payer):
                 raise
             self._hold({slot.slot: slot.wanted_nanos or 0 for slot in slots})
@@ -201,12 +202,28 @@ class Envelope:
             raise
         except StoreError as error:
             if not self._is_guarded:
-                self._is_open = False  # it goes on unrecorded: no hard Budget holds for it
-                return None
+                return None  # unrecorded, if it was not granted after all: no hard Budget holds
+            self._take_back(claim, top_up_nanos)
             return f"the ledger cannot be written, and a budget holds: {error}"
         if isinstance(granted, Shortage):
             return shortage_message(granted, claim.model)
-        return None if granted is not None else "the ledger has closed this run"
+        if granted is None:
+            return "the ledger has closed this run"
+        self._is_guarded |= granted.capped  # a Budget may have been set since the Run began
+        return None
+
+    def _take_back(self, claim: Claim, top_up_nanos: int) -> None:
+        """Nobody knows whether it was granted; if it was, it was not sent and needs no more."""
+        self._ledger.post(
+            Settle(
+                place=self._place(claim.slot, claim.number),
+                at=self._now(),
+                outcome="cancelled",
+                cost=NOT_BILLED,
+                posted_nanos=0,
+                held_nanos=top_up_nanos,
+            )
+        )
 
     def _place(self, slot: int, number: int) -> Place:
         return Place(self._payer.run_id, slot, number)

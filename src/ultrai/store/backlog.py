@@ -5,6 +5,8 @@ Steps of the ledger go with the next transaction, whatever else it holds.
 What happened (an Event that is no delta) is due at once and takes with it whatever its Run said
 before. Deltas wait until everything is asked for, or until one Run has `DELTA_CAP` characters.
 
+Steps of the ledger are never given up with the Events beside them: money is not history.
+
 What reaches the database of a Run is always an unbroken beginning of it: once Events of a Run had
 to be given up, all later ones are refused too, and `take_lost` tells whoever waits for them.
 """
@@ -31,13 +33,17 @@ _REPORT = EventType.REPORT
 
 @dataclass(slots=True)
 class Batch:
-    """Rows for one transaction, by statement."""
+    """Rows for one transaction, by statement.
+
+    `in_doubt`: a COMMIT of it was never answered, so all of it may be in the database already.
+    """
 
     runs: dict[str, Row] = field(default_factory=dict)
     endings: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     health: dict[str, Row] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
+    in_doubt: bool = False
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -101,7 +107,7 @@ class Backlog:
         return lost
 
     def collect(self, *, everything: bool) -> Batch:
-        """What the next transaction writes. It stays here until `written` or `abandon`."""
+        """What the next transaction writes. It stays here until `written`."""
         for run_id, run in self._due.items():
             run.take_row(self.batch.events)
             self._waiting.pop(run_id, None)
@@ -120,18 +126,20 @@ class Backlog:
         """The Batch is in the database."""
         self.batch = Batch()
 
-    def keep(self) -> None:
+    def keep(self) -> list[Order]:
         """The Batch could not be written; it goes with the next, unless it has grown too large.
 
-        Steps that somebody waits for do not: what they ask for is refused now.
+        Steps that somebody waits for do not: they are returned, to be refused now.
         """
+        refused = [order for order in self.batch.orders if order.future is not None]
         self.batch.orders = [order for order in self.batch.orders if order.future is None]
         if sum(len(row["payload"]) for row in self.batch.events) > KEPT_CAP:
             self.abandon()
+        return refused
 
     def abandon(self) -> None:
-        """Give up what is pending and every Run under way."""
-        self.batch = Batch()
+        """Give up the Events that are pending and every Run under way; money stays."""
+        self.batch = Batch(orders=self.batch.orders)
         self._runs.clear()
         self._due.clear()
         self._waiting.clear()

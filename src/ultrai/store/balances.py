@@ -1,8 +1,7 @@
 """The balances of Budgets within one transaction: read once, moved in memory, written back.
 
-Rows are locked in the order of their keys, so that two transactions never wait for each other in a
-circle. A Budget's first balance in a period is counted from the entries: it may be younger than
-what it must count.
+Whoever moves them has locked the ledger before. A Budget's first balance in a period is counted
+from the entries: it may be younger than what it must count.
 """
 
 from __future__ import annotations
@@ -154,8 +153,6 @@ class Balances:
         return total
 
     def _read_budgets(self) -> dict[str, Budget]:
-        if self._statements.share_budgets is not None:
-            self._cursor.execute(self._statements.share_budgets)
         self._cursor.execute(self._statements.read_budgets)
         return {row[0]: budget_of(row) for row in self._cursor.fetchall()}
 

@@ -55,8 +55,8 @@ class BudgetBook:
 
     def _adopt(self, cursor: Any, budgets: Sequence[Budget], *, origin: str) -> None:
         statements = compile_ledger(self.database.engine.dialect)
-        if statements.change_budgets is not None:
-            cursor.execute(statements.change_budgets)
+        if statements.lock_ledger is not None:
+            cursor.execute(statements.lock_ledger)
         cursor.execute(statements.read_budgets)
         there_now = [(budget_of(row), str(row[7])) for row in cursor.fetchall()]
         to_set, to_remove = _changes(there_now, budgets, origin=origin)
@@ -75,8 +75,8 @@ class BudgetBook:
 
     def _set(self, cursor: Any, budget: Budget, *, origin: str) -> None:
         statements = compile_ledger(self.database.engine.dialect)
-        if statements.change_budgets is not None:
-            cursor.execute(statements.change_budgets)
+        if statements.lock_ledger is not None:
+            cursor.execute(statements.lock_ledger)
         cursor.execute(statements.forget_balances, {"of_name": budget.name})
         cursor.execute(statements.remove_budget, {"of_name": budget.name})
         cursor.execute(
@@ -95,8 +95,8 @@ class BudgetBook:
 
     def _remove(self, cursor: Any, name: str) -> None:
         statements = compile_ledger(self.database.engine.dialect)
-        if statements.change_budgets is not None:
-            cursor.execute(statements.change_budgets)
+        if statements.lock_ledger is not None:
+            cursor.execute(statements.lock_ledger)
         cursor.execute(statements.remove_budget, {"of_name": name})
         if cursor.rowcount != 1:
             message = f"there is no budget {name!r}"
@@ -104,7 +104,10 @@ class BudgetBook:
         cursor.execute(statements.forget_balances, {"of_name": name})
 
     def _states(self, cursor: Any, now: datetime) -> list[BudgetState]:
-        balances = Balances(cursor, compile_ledger(self.database.engine.dialect))
+        statements = compile_ledger(self.database.engine.dialect)
+        if statements.share_ledger is not None:
+            cursor.execute(statements.share_ledger)
+        balances = Balances(cursor, statements)
         at = stamp(now)
         states = []
         for budget in balances.budgets.values():

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from ultrai.domain.errors import StoreError, UltraiError
-from ultrai.store.committer import Committer
-from ultrai.store.failures import explain, is_unwritable
+from ultrai.store.committer import Committer, let_go
+from ultrai.store.failures import explain, is_collision, is_unwritable
 from ultrai.store.ledger_tables import OPEN_RUNS
 from ultrai.store.locks import BUSY_TIMEOUT_S
 from ultrai.store.open_work import Staff
@@ -73,8 +73,22 @@ class Database:
     def transact(self, work: Callable[[Any], _Result]) -> _Result:
         """What `work` returns, given a cursor within a transaction of its own, committed here.
 
-        For commands; a Run's steps go through the writer. Raises StoreError.
+        For commands; a Run's steps go through the writer. `work` is called again where the server
+        ended the transaction for another's sake. Raises StoreError.
         """
+        try:
+            try:
+                return self._transact(work)
+            except Exception as error:
+                if not is_collision(error):
+                    raise
+                return self._transact(work)
+        except UltraiError:
+            raise
+        except Exception as error:
+            raise explain(error, self.path) from error
+
+    def _transact(self, work: Callable[[Any], _Result]) -> _Result:
         connection = self.engine.raw_connection()
         try:
             cursor = connection.cursor()
@@ -82,13 +96,10 @@ class Database:
             result = work(cursor)
             cursor.close()
             connection.commit()
-        except Exception as error:
-            connection.rollback()
-            if isinstance(error, UltraiError):
-                raise
-            raise explain(error, self.path) from error
-        finally:
-            connection.close()
+        except Exception:
+            let_go(connection)
+            raise
+        connection.close()
         return result
 
     def wind_up(self, at: str) -> int:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ultrai.domain.errors import StoreError
+from ultrai.domain.errors import StoreError, UltraiError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIModule
 
 _FREE_SPACE = "Free some space; what is already stored is safe."
 _CLOSE_OTHERS = "Close the other program that uses it, or set ULTRAI_HOME to another directory."
 _CHECK_RIGHTS = "Check the owner and the permissions of the file and its directory."
 _CHECK_SERVER = "Check that the server runs, and the address and password in its setting."
 _MOVE_AWAY = "Move the file away or set ULTRAI_HOME to another directory; it was left as it is."
+_CHECK_TEXT = "Check the text that was given, such as user, feature and tags; all else is stored."
+_REPORT = "This is a bug; please report it."
 _ELSEWHERE = "Set ULTRAI_HOME to a directory that can be written."
 
 # SQLite's primary result codes: https://www.sqlite.org/rescode.html
@@ -40,6 +45,8 @@ _UNWRITABLE_CODES = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_IOERR,
 }
+# Serialisation failure and deadlock: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_COLLISIONS = {"40001", "40P01"}
 _LITTLE_SPACE_BYTES = 64 * 1024  # the shared memory beside a database takes half of it
 
 
@@ -55,9 +62,31 @@ def explain(error: Exception, path: Path | str) -> StoreError:
         where = cause.filename or path
         return StoreError(f"the database {path} cannot be used: {where}: {reason}", hint=_ELSEWHERE)
     told = str(cause).partition("\n")[0] or type(cause).__name__
-    unknown = (told, _CHECK_RIGHTS if isinstance(path, os.PathLike) else _CHECK_SERVER)
+    if isinstance(cause, UnicodeError) or type(cause).__name__ == "DataError":
+        return StoreError(f"the database {path} cannot hold this: {told}", hint=_CHECK_TEXT)
+    unknown = (told, _REPORT)
+    if isinstance(path, str):
+        unknown = (told, _CHECK_SERVER)
+    elif isinstance(error, sqlite3.Error | SQLAlchemyError):
+        unknown = (told, _CHECK_RIGHTS)
     reason, hint = _CAUSES.get(_code(cause) & 0xFF, unknown)
     return StoreError(f"the database {path} cannot be used: {reason}", hint=hint)
+
+
+def is_hopeless(error: Exception, driver: DBAPIModule) -> bool:
+    """Whether it is what was to be written that is wrong, and not the disk, the server or the line.
+
+    Where in doubt it is not: what is kept can still be written, what is dropped cannot.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, (driver.IntegrityError, driver.DataError)):
+        return True
+    return not isinstance(cause, (driver.Error, SQLAlchemyError, UltraiError, OSError, MemoryError))
+
+
+def is_collision(error: Exception) -> bool:
+    """Whether the server ended a transaction for another's sake: the same may work at once."""
+    return getattr(error, "sqlstate", None) in _COLLISIONS
 
 
 def is_unwritable(error: Exception) -> bool:

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
 Compiler = Callable[["ClauseElement"], str]
 
-# Any number that nobody else uses: tellers share it, whoever changes the list of budgets has it
-# alone, so that no entry slips in between a Budget's first sum and its first use.
-_BUDGETS_LOCK = 0x756C7472
+# Any number that nobody else uses. Whoever writes to the ledger or to the list of budgets has it
+# alone and takes it first, as SQLite's BEGIN IMMEDIATE does: no two of them ever wait for each
+# other's rows, and no entry slips in between a Budget's first sum and its first use.
+_LEDGER_LOCK = 0x756C7472
 _LOCK = "SELECT pg_advisory_xact_lock"
 
 
@@ -46,8 +47,8 @@ _LOCK = "SELECT pg_advisory_xact_lock"
 class LedgerStatements:
     """SQL in the dialect of one database; parameters by name."""
 
-    share_budgets: str | None
-    change_budgets: str | None
+    lock_ledger: str | None
+    share_ledger: str | None
     read_budgets: str
     lock_balance: str
     open_balance: str
@@ -99,8 +100,8 @@ def _compile(dialect: Dialect) -> LedgerStatements:
     is_postgres = dialect.name == "postgresql"
     return LedgerStatements(
         **_budget_statements(sql),
-        share_budgets=f"{_LOCK}_shared({_BUDGETS_LOCK})" if is_postgres else None,
-        change_budgets=f"{_LOCK}({_BUDGETS_LOCK})" if is_postgres else None,
+        lock_ledger=f"{_LOCK}({_LEDGER_LOCK})" if is_postgres else None,
+        share_ledger=f"{_LOCK}_shared({_LEDGER_LOCK})" if is_postgres else None,
         **_balance_statements(sql, is_postgres=is_postgres),
         **_entry_statements(sql, is_postgres=is_postgres),
         **_run_statements(sql),

@@ -40,7 +40,7 @@ class Memory:
 
     payers: dict[str, Payer] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    held: dict[str, int] = field(default_factory=dict)
+    held: dict[str, dict[int | None, int]] = field(default_factory=dict)  # by Run and Slot
     attempts: dict[Place, FoundAttempt] = field(default_factory=dict)
 
     def open_run(self, payer: Payer) -> str:
@@ -48,7 +48,7 @@ class Memory:
         text = payer_text(payer)
         self.payers[payer.run_id] = payer
         self.texts[payer.run_id] = text
-        self.held[payer.run_id] = 0
+        self.held[payer.run_id] = {}
         return text
 
     def close_run(self, run_id: str) -> None:
@@ -57,10 +57,11 @@ class Memory:
         self.texts.pop(run_id, None)
         self.held.pop(run_id, None)
 
-    def hold(self, run_id: str, nanos: int) -> None:
-        """The Run holds so much more, or less."""
-        if run_id in self.held:
-            self.held[run_id] += nanos
+    def hold(self, run_id: str, slot: int | None, *, nanos: int) -> None:
+        """The Slot holds so much more, or less."""
+        held = self.held.get(run_id)
+        if held is not None:
+            held[slot] = held.get(slot, 0) + nanos
 
     def forget(self) -> None:
         """Ask the database from now on."""

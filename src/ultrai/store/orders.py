@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from ultrai.domain.errors import StoreError
 from ultrai.domain.ledger import Grant, Shortage, Step
+
+_LOG = logging.getLogger("ultrai.ledger")
 
 Outcome = Grant | Shortage | None
 
@@ -30,11 +33,14 @@ class Order:
 
 
 def answer(orders: Iterable[Order], *, inline: bool) -> None:
-    """Tell whoever waits; from the writer's thread, once per event loop."""
+    """Tell whoever waits; from the writer's thread, once per event loop. Else the log is told."""
     waiting: dict[asyncio.AbstractEventLoop, list[Order]] = {}
     for order in orders:
         if order.loop is not None:
             waiting.setdefault(order.loop, []).append(order)
+        elif order.error is not None:
+            names = ", ".join(type(step).__name__ for step in order.steps)
+            _LOG.error("%s of a run was not recorded: %s. %s", names, order.error, order.error.hint)
     for loop, those in waiting.items():
         if inline:
             _resolve(those)

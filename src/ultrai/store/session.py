@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultrai.domain.budget import Budget, Payer
@@ -151,7 +151,7 @@ class Session:
             facts: Row = {"slot": slot, "held_delta": nanos}
             self._chain.add(EntryKind.RESERVATION, payer, at=payer.began_at, facts=facts)
             self._balances.move(payer, held=nanos)
-            self._memory.hold(payer.run_id, nanos)
+            self._memory.hold(payer.run_id, slot, nanos=nanos)
         return nanos
 
     def _start(self, step: Start) -> Grant | Shortage | None:
@@ -196,7 +196,7 @@ class Session:
             }
             self._chain.add(EntryKind.RESERVATION, payer, at=step.at, facts=facts)
             self._balances.move(payer, held=step.top_up_nanos)
-            self._memory.hold(place.run_id, step.top_up_nanos)
+            self._memory.hold(place.run_id, place.slot, nanos=step.top_up_nanos)
         return Grant({place.slot: step.top_up_nanos}, capped=bool(self._balances.hard(payer)))
 
     def _settle(self, step: Settle) -> None:
@@ -213,8 +213,9 @@ class Session:
             # This process was taken for dead and its Run wound up: now it is known better.
             self._correct(Correct(step.place, step.at, step.cost, usage=step.usage))
             return
+        held = self._held_in(step.place, step.held_nanos)
         facts: Row = {
-            "held_delta": -step.held_nanos,
+            "held_delta": -held,
             "posted_delta": step.posted_nanos,
             "unknown_delta": int(unknown),
             "unsure_delta": step.posted_nanos if unknown else 0,
@@ -224,10 +225,8 @@ class Session:
         }
         facts |= found.facts(step.place) | cost_columns(step.cost) | token_columns(step.usage)
         self._chain.add(EntryKind.SETTLEMENT, found.payer, at=step.at, facts=facts)
-        self._balances.move(
-            found.payer, held=-step.held_nanos, posted=step.posted_nanos, unknown=int(unknown)
-        )
-        self._memory.hold(step.place.run_id, -step.held_nanos)
+        self._balances.move(found.payer, held=-held, posted=step.posted_nanos, unknown=int(unknown))
+        self._memory.hold(step.place.run_id, step.place.slot, nanos=-held)
         self._note_excess(found, step.posted_nanos)
         if unknown:
             kept = {
@@ -268,29 +267,32 @@ class Session:
 
     def _release(self, step: Release) -> None:
         payer = self._payer_of(step.run_id)
-        held = step.held_nanos
-        if held is None:
-            held = dict(self._still_held(step.run_id)).get(step.slot, 0)
-        if payer is not None and held:
+        if payer is None:
+            return
+        # As it stands there: this may be said twice, or after somebody else has wound the Run up.
+        held = dict(self._still_held(step.run_id)).get(step.slot, 0)
+        if step.held_nanos is not None:
+            held = min(held, step.held_nanos)
+        if held > 0:
             self._give_back(payer, held, slot=step.slot, at=step.at)
 
     def _give_back(self, payer: Payer, nanos: int, *, slot: int | None, at: str) -> None:
         facts: Row = {"slot": slot, "held_delta": -nanos}
         self._chain.add(EntryKind.RELEASE, payer, at=at, facts=facts)
         self._balances.move(payer, held=-nanos)
-        self._memory.hold(payer.run_id, -nanos)
+        self._memory.hold(payer.run_id, slot, nanos=-nanos)
 
     def _close(self, run_id: str, *, at: str) -> None:
         payer = self._payer_of(run_id)
         if payer is None:
             return
         self._cursor.execute(self._statements.close_run, {"run_id": run_id})
-        held_nanos = self._memory.held.get(run_id)
+        held = self._memory.held.get(run_id)
         self._memory.close_run(run_id)
-        if held_nanos == 0:
+        if held is not None and not any(held.values()):
             return
-        for slot, held in self._still_held(run_id):
-            self._give_back(payer, held, slot=slot, at=at)
+        for slot, nanos in self._still_held(run_id):
+            self._give_back(payer, nanos, slot=slot, at=at)
 
     # --- the dead ------------------------------------------------------------------------------
 
@@ -298,6 +300,7 @@ class Session:
         self._cursor.execute(self._statements.close_run, {"run_id": run_id})
         if self._cursor.rowcount != 1:
             return False  # another process was faster
+        self._memory.close_run(run_id)
         self._cursor.execute(self._statements.attempts_of_run, {"run_id": run_id})
         for slot, attempt, bound, generation_id in self._cursor.fetchall():
             self._bury(Place(run_id, slot, attempt), bound, generation_id=generation_id, at=at)
@@ -314,13 +317,16 @@ class Session:
                 outcome="cancelled",
                 cost=Cost(bound, CostState.ESTIMATED),
                 posted_nanos=bound or 0,
-                held_nanos=self._held_in(place, bound or 0),
+                held_nanos=bound or 0,
                 generation_id=generation_id,
             )
         )
 
     def _held_in(self, place: Place, most: int) -> int:
-        held = dict(self._still_held(place.run_id))
+        """What the Slot of an Attempt that is not settled holds, `most` at most."""
+        held: Mapping[int | None, int] | None = self._memory.held.get(place.run_id)
+        if held is None:
+            held = dict(self._still_held(place.run_id))
         return min(held.get(place.slot, 0), most)
 
     # --- rows ----------------------------------------------------------------------------------

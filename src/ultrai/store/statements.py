@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, text, update
+from sqlalchemy import bindparam, insert, literal_column, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ultrai.store.tables import EVENTS, RUNS
 
@@ -38,12 +39,17 @@ _REMEMBER_HEALTH = text(
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """SQL in the dialect of one database; parameters by name."""
+    """SQL in the dialect of one database; parameters by name.
+
+    The `repeat` ones insert what may be there already, word for word but for how a Run ended.
+    """
 
     begin: str
     insert_run: str
     finish_run: str
     insert_events: str
+    repeat_run: str
+    repeat_events: str
     remember_health: str
 
 
@@ -63,6 +69,9 @@ def _compile(dialect: Dialect) -> Statements:
     def sql(statement: ClauseElement) -> str:
         return str(statement.compile(dialect=dialect))
 
+    make = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+    run = make(RUNS)
+    ending = ("status", "cost_nanos", "cost_known", "finished_at", "owner")
     return Statements(
         # A deferred transaction that turns writer halfway can fail without having waited.
         # PostgreSQL's driver begins by itself; nobody waits for a lock for ever.
@@ -70,5 +79,13 @@ def _compile(dialect: Dialect) -> Statements:
         insert_run=sql(insert(RUNS)),
         finish_run=sql(_FINISH_RUN),
         insert_events=sql(insert(EVENTS)),
+        repeat_run=sql(
+            run.on_conflict_do_update(
+                index_elements=[RUNS.c.id],
+                set_={name: run.excluded[name] for name in ending},
+                where=RUNS.c.status == literal_column("'running'"),
+            )
+        ),
+        repeat_events=sql(make(EVENTS).on_conflict_do_nothing()),
         remember_health=sql(_REMEMBER_HEALTH),
     )

@@ -3,7 +3,9 @@
 Theory of operation. The writer's thread hands over the steps that wait, inside a transaction that
 it has begun and will commit. Budgets and the balances that the steps may move are read first, then
 every step is decided and written in the order in which it came. What a step says about an Attempt
-that is not open is ignored: that makes every settlement happen once, whoever asks for it again.
+that is not open is ignored, and nobody gives back more than what is held: that makes every step
+happen once, whoever asks for it again, because nobody knows whether a transaction took place whose
+COMMIT was never answered.
 
 A Run whose process died holds money that nobody will settle. Such Runs are wound up when a process
 reserves for the first time, when a Budget would otherwise refuse, and when somebody asks: Attempts
@@ -44,8 +46,17 @@ class Teller:
         self._writer = staff.writer
         self.overdrawn: list[Budget] = []
 
+    def lock(self, cursor: Any) -> None:
+        """Have the ledger alone until the transaction ends; call it before all else in there."""
+        if self._statements.lock_ledger is not None:
+            cursor.execute(self._statements.lock_ledger)
+
     def work(self, cursor: Any, steps: Sequence[Step]) -> list[Outcome]:
         """What came of each step, in order. The caller commits."""
+        self.lock(cursor)
+        return self._work(cursor, steps)
+
+    def _work(self, cursor: Any, steps: Sequence[Step]) -> list[Outcome]:
         session = self._session(cursor)
         if not self._has_wound_up and any(isinstance(step, Reserve) for step in steps):
             self._has_wound_up = True
@@ -55,8 +66,11 @@ class Teller:
         return outcomes
 
     def carry_out(self, cursor: Any, orders: Sequence[Order]) -> None:
-        """Let every order know what came of its steps; that holds once the caller has committed."""
-        outcomes = iter(self.work(cursor, [step for order in orders for step in order.steps]))
+        """Let every order know what came of its steps; that holds once the caller has committed.
+
+        The caller has locked the ledger.
+        """
+        outcomes = iter(self._work(cursor, [step for order in orders for step in order.steps]))
         for order in orders:
             order.outcomes = [next(outcomes) for _ in order.steps]
 
@@ -66,6 +80,7 @@ class Teller:
 
     def wind_up(self, cursor: Any, at: str) -> int:
         """Settle and close the Runs of dead processes; how many there were."""
+        self.lock(cursor)
         session = self._session(cursor)
         count = session.wind_up(at)
         self.overdrawn.extend(session.finish())

@@ -7,8 +7,10 @@ a transaction every `DELTA_S` only. Flags say what waits; the thread clears them
 the queue, so what comes in between costs one idle round at worst and is never overlooked.
 
 When a transaction fails, whoever waits is told, its rows are kept, and they go with the next one,
-which waits for other programs only for a moment unless somebody waits for it. `close` raises for
-Events that no flush spoke of, and for those only: Health may be forgotten.
+which waits for other programs only for a moment unless somebody waits for it. A COMMIT that was not
+answered may have taken place, so whatever is kept can be written twice without harm. Steps of the
+ledger are kept whatever becomes of the Events beside them. `close` raises for Events that no flush
+spoke of, and for those only: Health may be forgotten.
 
 With `inline` there is no thread: every step runs where it is called. Under a virtual clock that is
 the only way, and what is written is the same.
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ultrai.policy.health import ModelHealth
-    from ultrai.store.backlog import Batch
 
 LINGER_S = 0.02
 DELTA_S = 0.25
@@ -274,34 +275,45 @@ class Writer:
         return waiters
 
     def _commit(self, *, everything: bool, hasty: bool) -> StoreError | None:
-        batch = None
+        lost: StoreError | None = None
         try:
-            batch = self._backlog.collect(everything=everything)
+            self._backlog.collect(everything=everything)
+        except Exception as error:  # noqa: BLE001 - the thread must live and the waiters be told
+            lost = explain(error, self._path)
+        owes_word = self._owes_word and (lost is not None or self._backlog.batch.has_events)
+        if lost is not None:
+            self._backlog.abandon()  # an Event's fault must not cost anybody's money
+        failed = self._write(hasty=hasty)
+        self._failing = failed is not None
+        told = failed or lost
+        if told is None:
+            self._untold = None
+            self._told.clear()
+        elif owes_word:
+            self._untold = told
+        return told
+
+    def _write(self, *, hasty: bool) -> StoreError | None:
+        """Write the Batch, and tell those who wait for its steps; why it was not written."""
+        batch = self._backlog.batch
+        try:
             if batch:
                 self._committer.commit(batch, hasty=hasty)
-        except Exception as error:  # noqa: BLE001 - the thread must live and the waiters be told
-            self._failing = True
-            explained = explain(error, self._path)
-            self._answer(batch, explained)
-            if self._owes_word and (batch is None or batch.has_events):
-                self._untold = explained
-            if batch is None or isinstance(error, HopelessError):
-                self._backlog.abandon()
-            else:
-                self._backlog.keep()
-            return explained
-        self._failing = False
-        self._untold = None
-        self._told.clear()
-        self._backlog.written()
-        self._answer(batch)
-        return None
-
-    def _answer(self, batch: Batch | None, error: StoreError | None = None) -> None:
-        if batch is not None and batch.orders:
-            for order in batch.orders:
-                order.error = error
+        except HopelessError as error:
+            self._backlog.written()
+            self._backlog.abandon()
             answer(batch.orders, inline=self._inline)
+            return error
+        except Exception as error:  # noqa: BLE001 - as above
+            explained = explain(error, self._path)
+            refused = self._backlog.keep()
+            for order in refused:
+                order.error = explained
+            answer(refused, inline=self._inline)
+            return explained
+        self._backlog.written()
+        answer(batch.orders, inline=self._inline)
+        return None
 
     def _settle(self, waiters: Sequence[_Waiter]) -> None:
         for waiter in waiters:

@@ -252,7 +252,8 @@ class MemoryLedger:
             return shortage
         self.steps.append(step)
         self.held_nanos += step.top_up_nanos
-        return Grant({step.place.slot: step.top_up_nanos})
+        capped = self.limit_nanos is not None
+        return Grant({step.place.slot: step.top_up_nanos}, capped=capped)
 
     def post(self, *steps: Step) -> None:
         """Keep them."""

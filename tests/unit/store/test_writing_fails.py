@@ -124,15 +124,15 @@ def test_another_run_that_nobody_was_told_of_is_told_by_close(path):
 def test_after_a_failure_only_whoever_waits_makes_a_commit_patient(path, monkeypatch):
     monkeypatch.setattr(committing, "HASTE_MS", 3)
     waits = []
-    write = committing.Committer._write
+    wait = committing.Committer._wait_for_others
 
-    def noting(self, connection, batch):
+    def noting(self, connection, *, hasty):
+        wait(self, connection, hasty=hasty)
         cursor = connection.cursor()
         waits.append(cursor.execute("PRAGMA busy_timeout").fetchone()[0])
         cursor.close()
-        write(self, connection, batch)
 
-    monkeypatch.setattr(committing.Committer, "_write", noting)
+    monkeypatch.setattr(committing.Committer, "_wait_for_others", noting)
     other = sqlite3.connect(path, isolation_level=None)
 
     async def work():
