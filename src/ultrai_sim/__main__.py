@@ -8,7 +8,6 @@ import errno
 import os
 import signal
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +20,7 @@ import msgspec
 from ultrai_sim.board import Board
 from ultrai_sim.catalogue import BUILT_IN, Catalogue, CatalogueError, load_catalogue
 from ultrai_sim.checking import describe, doubts
+from ultrai_sim.reading import NotTOML
 from ultrai_sim.real_catalogue import is_json, read_listing
 from ultrai_sim.scenario import ScenarioError, gallery, load_scenario
 from ultrai_sim.serving import serve
@@ -141,8 +141,8 @@ def _catalogue(name: str, text: str) -> Catalogue:
         return read_listing(name, text)
     try:
         return load_catalogue(name, text=text)
-    except tomllib.TOMLDecodeError as error:
-        message = f"{name}: neither TOML nor JSON: {error}"
+    except NotTOML as error:
+        message = f"{name}:{error.line}: neither TOML nor JSON: {error}"
         raise CatalogueError(message) from None
 
 

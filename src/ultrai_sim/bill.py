@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
 
@@ -79,8 +79,7 @@ class BillLine(msgspec.Struct, frozen=True):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a line counts: the day, what was asked and answered, who served and who asked."""
 
     day: int
@@ -105,7 +104,8 @@ class Sum:
     def add(self, line: BillLine | Sum) -> None:
         """Count a line, or all that another sum has counted."""
         self.cost += line.cost
-        self.upstream += line.upstream or NOTHING
+        if line.upstream:
+            self.upstream += line.upstream
         self.lines += line.lines if isinstance(line, Sum) else 1
         self.prompt_tokens += line.prompt_tokens
         self.completion_tokens += line.completion_tokens

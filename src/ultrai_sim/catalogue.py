@@ -7,20 +7,22 @@ strings of the wire; `charges` turns them into charges.
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from importlib import resources
 from typing import Any
 
+from ultrai_sim.pricing import pricing_problem
 from ultrai_sim.providers import PROVIDERS
 from ultrai_sim.reading import (
     Check,
     a_table,
     a_text,
+    nearest,
     positive,
+    read_toml,
+    short,
     some_texts,
     texts,
     true_or_false,
@@ -29,6 +31,7 @@ from ultrai_sim.reading import (
 from ultrai_sim.tokens import family_of
 
 BUILT_IN = ("today", "report-2025")
+MODEL_ID = re.compile(r"[^\s/]{1,100}/[^\s/]{1,150}")
 VIRTUAL_SUFFIXES = frozenset({"nitro", "floor", "exacto", "online"})
 
 
@@ -135,34 +138,32 @@ def read_model(row: Mapping[str, Any], presets: Mapping[str, Iterable[str]]) -> 
 
 
 def _check_row(row: Mapping[str, Any]) -> None:
-    label = row.get("id", "a model without id")
+    problem = a_table(row)
+    if problem is not None:
+        message = f"models: {problem}"
+        raise CatalogueError(message)
+    label = row["id"] if isinstance(row.get("id"), str) else "a model without id"
     for key, value in row.items():
         if key not in MODEL_KEYS:
-            near = get_close_matches(key, MODEL_KEYS, 1, 0.0)[0]
-            message = f"models: {label}: unknown key {key!r}; nearest valid key: {near!r}"
+            near = nearest(key, MODEL_KEYS)
+            message = f"models: {label}: unknown key {short(key)}; nearest valid key: {near!r}"
             raise CatalogueError(message)
         problem = MODEL_CHECKS[key](value)
         if problem is not None:
             message = f"models: {label}: {key}: {problem}"
             raise CatalogueError(message)
-    if "/" not in row.get("id", ""):
-        message = f"models: {label}: 'id' must be a text like 'maker/model'"
+    problem = id_problem(row.get("id", "")) or pricing_problem(row.get("pricing", {}))
+    if problem is None and row.get("alias_of") == row.get("id"):
+        problem = "'alias_of' names the model itself"
+    if problem is not None:
+        message = f"models: {label}: {problem}"
         raise CatalogueError(message)
-    _check_pricing(label, row.get("pricing", {}))
 
 
-def _check_pricing(label: str, pricing: Any) -> None:
-    if not isinstance(pricing, Mapping):
-        message = f"models: {label}: 'pricing' must be a table of texts, in USD per token"
-        raise CatalogueError(message)
-    for name, price in pricing.items():
-        if name == "overrides":
-            continue
-        try:
-            Decimal(str(price))
-        except InvalidOperation:
-            message = f"models: {label}: pricing.{name}: {price!r} is not an amount in USD"
-            raise CatalogueError(message) from None
+def id_problem(value: Any) -> str | None:
+    """What is wrong with a model's id; None: nothing."""
+    fits = isinstance(value, str) and MODEL_ID.fullmatch(value) and value.isprintable()
+    return None if fits else "'id' must be a text like 'maker/model'"
 
 
 class Catalogue:
@@ -211,9 +212,16 @@ def load_catalogue(name: str = "today", *, text: str | None = None) -> Catalogue
             message = f"no built-in catalogue is called {name!r}; there are {', '.join(BUILT_IN)}"
             raise CatalogueError(message)
         text = resources.files("ultrai_sim").joinpath("catalogue.toml").read_text("utf-8")
-    document = tomllib.loads(text)
-    presets = document.get("parameters", {})
-    models = [read_model(row, presets) for row in document.get("models", [])]
+    document = read_toml(text)
+    presets, rows = document.get("parameters", {}), document.get("models", [])
+    if not isinstance(rows, list):
+        message = "expected [[models]] tables"
+        raise CatalogueError(message)
+    problem = a_table(presets) or next(filter(None, map(texts, presets.values())), None)
+    if problem is not None:
+        message = f"parameters: {problem}"
+        raise CatalogueError(message)
+    models = [read_model(row, presets) for row in rows]
     if name == "report-2025":
         models = [replace(model, retired=False) for model in models]
     return Catalogue(models)

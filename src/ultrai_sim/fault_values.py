@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ultrai_sim.reading import short
+
 Complaint = str | None
 MOST_SECONDS = 1e9  # some thirty years: farther than any clock of a test, nearer than any overflow
 MOST_BYTES = 1_000_000_000
@@ -26,14 +28,6 @@ def wrong_value(name: str, value: Any) -> Complaint:
     check = CHECKS.get(name)
     complaint = None if check is None else check(value)
     return None if complaint is None else f"{name!r} {complaint}, not {short(value)}"
-
-
-def short(value: Any) -> str:
-    """A value as a complaint names it, on one line of a terminal."""
-    if isinstance(value, int) and abs(value) > 10**30:
-        return "a number of more than 30 digits"  # which Python may even refuse to write
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"  # noqa: PLR2004 - a line of a terminal
 
 
 def _is_number(value: Any) -> bool:

@@ -84,7 +84,8 @@ from hashlib import blake2b
 from typing import Any
 
 from ultrai_sim.aim import AIM_KEYS, Occasion, is_model, is_provider, is_time, wrong_aim
-from ultrai_sim.fault_values import short, wrong_value
+from ultrai_sim.fault_values import wrong_value
+from ultrai_sim.reading import short
 
 ERROR_OPTIONS = frozenset({"status", "message", "metadata", "code"})
 STALL_OPTIONS = frozenset({"seconds", "comments", "every_s"})

@@ -6,13 +6,13 @@ or not at all. On an answer that is not streamed, those that are about frames ch
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import groupby
 
+from ultrai_sim.bomb import bomb_of
 from ultrai_sim.faults import Fault
 from ultrai_sim.schedule import Send, Step, Wait
 from ultrai_sim.tampering import Script, error_of
@@ -116,16 +116,11 @@ def _wrong_content_type(script: Script, _: Fault) -> None:
     script.reply.headers = {**script.reply.headers, "Content-Type": "text/plain"}
 
 
-@cache
-def _bomb(size: int) -> bytes:
-    return gzip.compress(b" " * size)
-
-
 def _gzip_bomb(script: Script, fault: Fault) -> None:
     size = BOMB_BYTES if fault.size is None else fault.size
     script.billed = False
     script.reply.headers = {**script.reply.headers, "Content-Encoding": "gzip"}
-    script.steps[:] = [Send(_bomb(size))]
+    script.steps[:] = [Send(bomb_of(size))]
 
 
 def _stall_then_error(script: Script, fault: Fault) -> None:

@@ -9,6 +9,7 @@ from math import exp, log
 from statistics import NormalDist
 
 from ultrai_sim.aim import is_model
+from ultrai_sim.reading import MOST_SECONDS
 from ultrai_sim.schedule import Latency
 
 _NORMAL = NormalDist()
@@ -32,7 +33,8 @@ class Spread:
     def at(self, share: float) -> float:
         """The duration that this share of all (from 0 to 1) falls below."""
         sigma = (log(self.p95) - log(self.p50)) / _Z95
-        return exp(log(self.p50) + sigma * _NORMAL.inv_cdf(min(max(share, _EDGE), 1 - _EDGE)))
+        drawn = log(self.p50) + sigma * _NORMAL.inv_cdf(min(max(share, _EDGE), 1 - _EDGE))
+        return exp(min(drawn, log(MOST_SECONDS)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,31 @@
-"""Reading values of a scenario: what each may be, and where in the file a wrong one stands."""
+"""Reading values of a scenario: what each may be, and where in the file a wrong one stands.
+
+A value that passes can be carried out: no number is too large for a clock, a sum or a body.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
-from math import isfinite
 from typing import Any, TypeVar
+
+MOST_SECONDS = 1e9
+MOST_USD = 10**9
+MOST_DECIMALS = 40
+MOST_WHOLE = 10**15
+MOST_DEEP = 50
+LONGEST_SHOWN = 60
 
 Value = TypeVar("Value")
 Check = Callable[[Any], str | None]
 
 _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
+_TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
+_LONG_NUMBER = re.compile(r"[0-9_]{4000}")
 _KEY = re.compile(r"""^\s*(?P<key>"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*[.=]""")
 
 
@@ -28,7 +40,10 @@ class Where:
     def __str__(self) -> str:
         """`faults[2].status`, counted from 1."""
         number = "" if self.index is None else f"[{self.index + 1}]"
-        return ".".join(filter(None, (f"{self.table}{number}", self.key)))
+        key = self.key
+        if key is not None and len(key) > LONGEST_SHOWN:
+            key = key[: LONGEST_SHOWN - 1] + "…"
+        return ".".join(filter(None, (f"{self.table}{number}", key)))
 
 
 class WrongValue(ValueError):
@@ -71,7 +86,63 @@ def _key_of(line: str) -> str | None:
 
 def nearest(key: str, valid: Sequence[str]) -> str:
     """The valid key that is spelt most like it."""
-    return get_close_matches(key, valid, 1, 0.0)[0]
+    return get_close_matches(key[:LONGEST_SHOWN], valid, 1, 0.0)[0]
+
+
+class NotTOML(ValueError):
+    """A text that cannot be read; ``line`` is where, the text says why."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The document that a text writes; `NotTOML` too where it is too deep or a number too long."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_PLACE.search(str(error))
+        line = int(found[1]) if found and found[1] else len(text.splitlines())
+        raise NotTOML(line, f"not TOML: {_TOML_PLACE.sub('', str(error)).strip()}") from None
+    except RecursionError:
+        raise _too_deep(text) from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        found = _LONG_NUMBER.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
+        raise NotTOML(line, "a number of more than 4,000 digits") from None
+    if _depth(document) > MOST_DEEP:
+        raise _too_deep(text)
+    return document
+
+
+def _too_deep(text: str) -> NotTOML:
+    """Names the line that opens most."""
+    lines = [line.count("[") + line.count("{") for line in text.splitlines()]
+    line = lines.index(max(lines)) + 1
+    return NotTOML(line, f"more than {MOST_DEEP} lists and tables inside each other")
+
+
+def _depth(document: Any) -> int:
+    """How many lists and tables are inside each other, at most."""
+    deepest, left = 0, [(document, 1)]
+    while left:
+        value, depth = left.pop()
+        inner = value.values() if isinstance(value, Mapping) else value
+        deepest = max(deepest, depth)
+        left += [(each, depth + 1) for each in inner if isinstance(each, Mapping | list)]
+    return deepest
+
+
+def short(value: Any) -> str:
+    """A value as a complaint names it, on one line of a terminal."""
+    if isinstance(value, int) and abs(value) > 10**30:
+        return "a number of more than 30 digits"  # which Python may even refuse to write
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # such a number inside
+        return f"a {type(value).__name__} that is too large to be shown"
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "…"
 
 
 # --- what a value may be --------------------------------------------------------------------
@@ -79,68 +150,94 @@ def nearest(key: str, valid: Sequence[str]) -> str:
 
 def a_text(value: Any) -> str | None:
     """Any text."""
-    return None if isinstance(value, str) else f"expected a text, not {value!r}"
+    return None if isinstance(value, str) else f"expected a text, not {short(value)}"
 
 
 def true_or_false(value: Any) -> str | None:
     """A truth value."""
-    return None if isinstance(value, bool) else f"expected true or false, not {value!r}"
+    return None if isinstance(value, bool) else f"expected true or false, not {short(value)}"
 
 
 def whole(value: Any) -> str | None:
     """A whole number, 0 or more."""
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**15
-    return None if fits else f"expected a whole number, 0 or more, not {value!r}"
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_WHOLE
+    return None if fits else f"expected a whole number, 0 or more, not {short(value)}"
+
+
+def whole_up_to(most: int) -> Check:
+    """A whole number, 0 or more, with a bound."""
+
+    def check(value: Any) -> str | None:
+        fits = whole(value) is None and value <= most
+        return None if fits else f"expected a whole number, 0 to {most:,}, not {short(value)}"
+
+    return check
 
 
 def positive(value: Any) -> str | None:
     """A whole number, 1 or more."""
-    return None if whole(value) is None and value else f"expected 1 or more, not {value!r}"
+    return None if whole(value) is None and value else f"expected 1 or more, not {short(value)}"
 
 
 def seconds(value: Any) -> str | None:
-    """A duration, finite and not negative."""
+    """A duration, not negative, of thirty years at most."""
     fits = isinstance(value, int | float) and not isinstance(value, bool)
-    if fits and isfinite(value) and value >= 0:
+    if fits and 0 <= value <= MOST_SECONDS:
         return None
-    return f"expected a number of seconds, 0 or more, not {value!r}"
+    return f"expected a number of seconds, 0 to 1,000,000,000, not {short(value)}"
+
+
+def amount_of(value: Any) -> Decimal | None:
+    """The finite amount, 0 or more, that a text or a number writes; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        amount = Decimal(value if isinstance(value, int) else str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount >= 0 else None
 
 
 def money(value: Any) -> str | None:
     """An amount in USD, finite and not negative; text or number."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return f"expected an amount in USD, not {value!r}"
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return f"{value!r} is not an amount in USD"
-    fits = amount.is_finite() and amount >= 0
-    return None if fits else f"expected an amount in USD, 0 or more, not {value!r}"
+    amount = amount_of(value)
+    if amount is None:
+        return f"expected an amount in USD, 0 or more, not {short(value)}"
+    if amount > MOST_USD:
+        return f"expected an amount in USD, at most {MOST_USD:,}, not {short(value)}"
+    exponent = amount.as_tuple().exponent
+    fits = isinstance(exponent, int) and exponent >= -MOST_DECIMALS
+    return None if fits else f"expected at most {MOST_DECIMALS} decimals, not {short(value)}"
 
 
 def share(value: Any) -> str | None:
     """A part of a price: from 0 to 1; text or number."""
     problem = money(value)
     if problem is None and Decimal(str(value)) > 1:
-        problem = f"expected a part from 0 to 1, not {value!r}"
+        problem = f"expected a part from 0 to 1, not {short(value)}"
     return problem
 
 
 def texts(value: Any) -> str | None:
     """A list of texts."""
     fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-    return None if fits else f"expected a list of texts, not {value!r}"
+    return None if fits else f"expected a list of texts, not {short(value)}"
 
 
 def some_texts(value: Any) -> str | None:
     """A list of texts, at least one."""
     fits = texts(value) is None and len(value) > 0
-    return None if fits else f"expected a list of texts, at least one, not {value!r}"
+    return None if fits else f"expected a list of texts, at least one, not {short(value)}"
 
 
 def a_table(value: Any) -> str | None:
     """A table."""
-    return None if isinstance(value, Mapping) else f"expected a table, not {value!r}"
+    return None if isinstance(value, Mapping) else f"expected a table, not {short(value)}"
+
+
+def a_list(value: Any) -> str | None:
+    """A list."""
+    return None if isinstance(value, list) else f"expected a list, not {short(value)}"
 
 
 def one_of(*valid: object) -> Check:
@@ -149,7 +246,7 @@ def one_of(*valid: object) -> Check:
     def check(value: Any) -> str | None:
         if any(value == each and type(value) is type(each) for each in valid):
             return None
-        return f"{value!r} is not one of {', '.join(str(each) for each in valid)}"
+        return f"{short(value)} is not one of {', '.join(str(each) for each in valid)}"
 
     return check
 
@@ -174,7 +271,7 @@ def read_table(kind: type[Value], row: Any, *, checks: Mapping[str, Check], wher
     for key, value in row.items():
         place = Where(where.table, where.index, key)
         if key not in checks:
-            message = f"unknown key {key!r}; nearest valid key: {nearest(key, list(checks))!r}"
+            message = f"unknown key {short(key)}; nearest valid key: {nearest(key, list(checks))!r}"
             raise WrongValue(place, message)
         problem = checks[key](value)
         if problem is not None:

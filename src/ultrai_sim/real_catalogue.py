@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from ultrai_sim.catalogue import Catalogue, CatalogueError, Model
-from ultrai_sim.reading import money
+from ultrai_sim.catalogue import Catalogue, CatalogueError, Model, id_problem
+from ultrai_sim.incoming import NotJSON, read_json
+from ultrai_sim.pricing import pricing_problem
 
 # Who serves a maker's own models; anybody else's are served by the first of many hosts.
 MAKERS = {
@@ -26,7 +25,6 @@ MAKERS = {
     "z-ai": ("Z.AI",),
 }
 OTHERS = ("DeepInfra", "Together")
-UNKNOWN_PRICE = "-1"
 
 
 def is_json(text: str) -> bool:
@@ -37,8 +35,8 @@ def is_json(text: str) -> bool:
 def read_listing(name: str, text: str) -> Catalogue:
     """The models of a `/models` answer, or of its ``data``; `CatalogueError` names a wrong row."""
     try:
-        document = msgspec.json.decode(text.lstrip("\ufeff"))
-    except msgspec.DecodeError as error:
+        document = read_json(text.lstrip("\ufeff").encode())
+    except NotJSON as error:
         raise _wrong(name, f"is no JSON: {error}") from None
     rows = document.get("data") if isinstance(document, dict) else document
     if not isinstance(rows, list) or not rows:
@@ -47,8 +45,9 @@ def read_listing(name: str, text: str) -> Catalogue:
 
 
 def _model(row: Any, where: str) -> Model:
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or "/" not in row["id"]:
-        raise _wrong(where, "'id' must be a text like 'maker/model'")
+    problem = id_problem(_table(row).get("id"))
+    if problem is not None:
+        raise _wrong(where, problem)
     where = f"{where} ({row['id']})"
     top, shape = _table(row.get("top_provider")), _table(row.get("architecture"))
     maker = row["id"].partition("/")[0].lstrip("~")
@@ -81,13 +80,13 @@ def _pricing(value: Any, where: str) -> Mapping[str, Any]:
         raise _wrong(where, "'pricing' must be a table of texts, in USD per token")
     pricing: dict[str, Any] = {}
     for name, price in value.items():
-        if name in ("overrides", "discount") or price == UNKNOWN_PRICE:
+        if name in ("overrides", "discount"):
             pricing[name] = price
         elif price is not None:
-            problem = money(price)
-            if problem is not None:
-                raise _wrong(where, f"pricing.{name}: {problem}")
-            pricing[name] = str(price)
+            pricing[name] = price if isinstance(price, bool | list | dict) else str(price)
+    problem = pricing_problem(pricing, every_name=True)
+    if problem is not None:
+        raise _wrong(where, problem)
     return pricing
 
 

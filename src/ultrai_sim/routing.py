@@ -16,7 +16,7 @@ from typing import Any
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import Model
 from ultrai_sim.endpoints import Endpoint
-from ultrai_sim.reading import money
+from ultrai_sim.reading import amount_of
 
 ROUTING_PAGE = "https://openrouter.ai/docs/guides/routing/provider-selection"
 PRIVACY_PAGE = "https://openrouter.ai/settings/privacy"
@@ -217,9 +217,10 @@ def _price(wishes: Mapping[str, Any]) -> list[Step]:
     limits: dict[str, Decimal] = {}
     for name in ("prompt", "completion", "request"):
         if caps.get(name) is not None:
-            if money(caps[name]) is not None:
+            limit = amount_of(caps[name])
+            if limit is None:
                 raise _invalid(f"provider.max_price.{name}", "expected number")
-            limits[name] = Decimal(str(caps[name]))
+            limits[name] = limit
 
     def is_cheap(endpoint: Endpoint) -> bool:
         return all(_price_of(endpoint, name) <= limit for name, limit in limits.items())

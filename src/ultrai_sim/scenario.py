@@ -40,8 +40,6 @@ pricing = { completion = "0.00001" }
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -52,10 +50,13 @@ from ultrai_sim.changes import Change
 from ultrai_sim.faults import Fault, FaultError, read_fault
 from ultrai_sim.keys import KEY_CHECKS, KeyTerms
 from ultrai_sim.pace import SPREAD_KEYS, Pace, Spread
+from ultrai_sim.pricing import pricing_problem
 from ultrai_sim.reading import (
     Check,
+    NotTOML,
     Where,
     WrongValue,
+    a_list,
     a_table,
     a_text,
     line_of,
@@ -64,18 +65,23 @@ from ultrai_sim.reading import (
     one_of,
     positive,
     read_table,
+    read_toml,
     seconds,
+    short,
     texts,
     true_or_false,
     whole,
+    whole_up_to,
 )
 from ultrai_sim.schedule import Latency
 from ultrai_sim.terms import ACCOUNT_CHECKS, AccountTerms
 from ultrai_sim.world import World
 
+MOST_COMMENTS = 10_000
+
 TOP: Mapping[str, Check] = {
     "seed": whole,
-    "comments": whole,
+    "comments": whole_up_to(MOST_COMMENTS),
     "tokens_per_frame": positive,
     "generation_lag_s": seconds,
     "catalogue": one_of(*BUILT_IN),
@@ -98,13 +104,12 @@ CHANGES: Mapping[str, Check] = {
     "at_s": seconds,
     "requests": whole,
     "model": a_text,
-    "pricing": a_table,
+    "pricing": pricing_problem,
     "retired": true_or_false,
     "add": a_table,
     "credits_usd": money,
-    "faults": lambda value: None if isinstance(value, list) else f"expected a list, not {value!r}",
+    "faults": a_list,
 }
-_TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)|\(at end of document\)")
 
 
 class ScenarioError(ValueError):
@@ -138,16 +143,14 @@ def load_scenario(path: Path) -> World:
             message = f"{path}: no scenario is called so; nearest: {near!r}; 'list' lists them"
         raise ScenarioError(message) from None
     try:
-        return read_scenario(tomllib.loads(text))
+        return read_scenario(read_toml(text))
     except WrongValue as error:
         line = line_of(text, error.where)
         place = path if line is None else f"{path}:{line}"
         message = f"{place}: {error}"
         raise ScenarioError(message) from None
-    except tomllib.TOMLDecodeError as error:
-        found = _TOML_PLACE.search(str(error))
-        row = found[1] if found and found[1] else len(text.splitlines())
-        message = f"{path}:{row}: not TOML: {_TOML_PLACE.sub('', str(error)).strip()}"
+    except NotTOML as error:
+        message = f"{path}:{error.line}: {error}"
         raise ScenarioError(message) from None
 
 
@@ -184,7 +187,7 @@ def read_scenario(document: Mapping[str, Any]) -> World:
 def _check_top(key: str, value: Any) -> None:
     valid = (*TOP, *TABLES)
     if key not in valid:
-        message = f"unknown key {key!r}; nearest valid key: {nearest(key, valid)!r}"
+        message = f"unknown key {short(key)}; nearest valid key: {nearest(key, valid)!r}"
         raise WrongValue(Where(key=key), message)
     if key in TOP:
         problem = TOP[key](value)

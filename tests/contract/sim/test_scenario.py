@@ -80,7 +80,7 @@ def test_the_scenario_of_the_docs_can_be_read(tmp_path):
         ("[account]\ncredits_usd = 'much'", "account.credits_usd"),
         ("[[models]]\nid = 'a/b'\npricin = 1", "nearest valid key: 'pricing'"),
         ("[[models]]\nid = 'a/b'\npricing = 1", "'pricing' must be a table"),
-        ("[[models]]\nid = 'a/b'\npricing.prompt = 'x'", "pricing.prompt: 'x' is not an amount"),
+        ("[[models]]\nid = 'a/b'\npricing.prompt = 'x'", "pricing.prompt: expected an amount"),
         ("[[faults]]\nkind = 'cut'\n[[faults]]\nkind = 'cutt'", r"faults\[2\].*'cut'"),
         ("catalogue = 'old'", "not one of today, report-2025"),
         ("[[latency]]\n", "latency"),

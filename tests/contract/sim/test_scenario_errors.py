@@ -122,3 +122,105 @@ def test_the_scenario_of_the_page_is_good(tmp_path):
     assert blocks
     for block in blocks:
         read_scenario(tomllib.loads(block))
+
+
+LONG = "9" * 5000
+HEX = "0x" + "f" * 5000
+DEEP = "[" * 3000 + "]" * 3000
+ABSURD = [
+    (f"comments = 1\nseed = {LONG}", 2, "a number of more than 4,000 digits"),
+    (f"seed = {HEX}", 1, "expected a whole number"),
+    (f"comments = 1\nflagged = {DEEP}", 2, "more than 50 lists and tables inside each other"),
+    ("flagged = " + "[" * 60 + "]" * 60, 1, "more than 50 lists"),
+    ("[[faults]]\nkind = ['cut']", 2, "no fault is called ['cut']"),
+    ("[[faults]]\nkind = {cut = 1}", 2, "no fault is called {'cut': 1}"),
+    ("generation_lag_s = 1e300", 1, "0 to 1,000,000,000"),
+    (f"generation_lag_s = {HEX}", 1, "0 to 1,000,000,000"),
+    ("comments = 1000000000", 1, "0 to 10,000"),
+    ("[latency]\nhead_s = 1e300", 2, "latency.head_s"),
+    ("[latency]\nhead_s = {p50 = 1e300, p95 = 1e300}", 2, "0 to 1,000,000,000"),
+    ("[account]\ncredits_usd = '1e999999'", 2, "at most 1,000,000,000"),
+    ("[account]\ncredits_usd = '1e-999999'", 2, "at most 40 decimals"),
+    (f"[account]\ncredits_usd = {HEX}", 2, "account.credits_usd"),
+    ("[[models]]\nid = '/'", 2, "'id' must be a text like"),
+    ("[[models]]\nid = 'a/ b'", 2, "'id' must be a text like"),
+    ("[[models]]\nid = 'a/b'\nalias_of = 'a/b'", 3, "'alias_of' names the model itself"),
+    ("[[models]]\nid = 'a/b'\npricing = {prompt = 'NaN'}", 3, "pricing.prompt"),
+    ("[[models]]\nid = 'a/b'\npricing = {prompt = inf}", 3, "pricing.prompt"),
+    ("[[models]]\nid = 'a/b'\npricing = {prompt = '-2'}", 3, "pricing.prompt"),
+    ("[[models]]\nid = 'a/b'\npricing = {promt = '1'}", 3, "nearest valid key: 'prompt'"),
+    ("[[models]]\nid = 'a/b'\npricing = {overrides = 1}", 3, "expected a list of tables"),
+    ("[[models]]\nid = 'a/b'\npricing = {overrides = [1]}", 3, "expected a table"),
+    (
+        "[[models]]\nid = 'a/b'\npricing = {overrides = [{min_prompt_tokens = 'x'}]}",
+        3,
+        "pricing.overrides: number 1: min_prompt_tokens: expected a whole number",
+    ),
+    (
+        "[[models]]\nid = 'a/b'\npricing = {overrides = [{utc_start = 990}]}",
+        3,
+        "a clock number like 1630",
+    ),
+    (
+        "[[models]]\nid = 'a/b'\npricing = {overrides = [{utc_days = ['someday']}]}",
+        3,
+        "a list of days",
+    ),
+    (
+        "[[changes]]\nat_s = 5\nmodel = 'a/b'\npricing = {prompt = 'NaN'}",
+        4,
+        "pricing.prompt: expected an amount",
+    ),
+    (
+        "[[changes]]\nat_s = 1\nmodel = 'a/b'\npricing = {overrides = [{prompt = 'x'}]}",
+        4,
+        "number 1: prompt: expected an amount",
+    ),
+    ("[[changes]]\nat_s = 1e99\ncredits_usd = '1'", 2, "changes[1].at_s"),
+    ("[[faults]]\nkind = 'status'\nheaders = {Content-Length = '3'}", 3, "'Content-Length'"),
+    ("[[faults]]\nkind = 'status'\nheaders = {transfer-encoding = 'x'}", 3, "'headers'"),
+    (f"[[faults]]\nkind = 'status'\ncode = {HEX}", 3, "'code' must be a number or a text"),
+    (f"{'k' * 9000} = 1", 1, "unknown key"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "said"), ABSURD)
+def test_what_is_absurd_is_named_with_its_line_too(tmp_path, capsys, text, line, said):
+    path = tmp_path / "scenario.toml"
+    path.write_text(text)
+    assert main(["--check", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"ultrai sim: {path}:{line}: ")
+    assert said in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models = 5", "expected [[models]] tables"),
+        ("models = [5]", "expected a table, not 5"),
+        ("parameters = 5", "parameters: expected a table"),
+        ("[parameters]\nall = 5", "parameters: expected a list of texts"),
+        (f"x = {LONG}", "a number of more than 4,000 digits"),
+        ('{"data": [' * 3000, "is no JSON"),
+        ('{"data": [{"id": "a/b", "pricing": {"overrides": 5}}]}', "a list of tables"),
+        ('{"data": [{"id": "/", "pricing": {}}]}', "'id' must be a text like"),
+    ],
+)
+def test_an_absurd_catalogue_is_one_line_and_exit_2(tmp_path, capsys, text, said):
+    path = tmp_path / "catalogue"
+    path.write_text(text)
+    assert main(["--catalogue", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+
+
+def test_prices_with_overrides_and_of_a_router_are_good(tmp_path, capsys):
+    path = tmp_path / "scenario.toml"
+    path.write_text(
+        "[[models]]\nid = 'a/b'\npricing = {prompt = '-1', completion = 1e-7, discount = 0.1, "
+        "overrides = [{utc_start = 2200, utc_end = 600, utc_days = [0, 'sat'], prompt = '0'}]}"
+    )
+    assert main(["--check", str(path)]) == 0
