@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from tests.engine.bar import PROMPT, Bar, broken, cocktail, codes, cut, model
 
 from ultrai.domain.ask import Ask
-from ultrai.domain.errors import BudgetRefusal, StoreError
+from ultrai.domain.errors import BudgetRefusal, StoreError, UsageError
 from ultrai.domain.generation import Generation
 from ultrai.domain.ledger import (
     Close,
@@ -69,6 +69,29 @@ def test_a_run_that_just_fits_runs() -> None:
     bar = Bar(cocktails=PAIR, ledger=MemoryLedger(2 * BOUND))
     assert bar.ask(ASK).exit_code == 0
     assert bar.upstream.requests[0].price_cap is not None, "so that the bound is provable"
+
+
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [
+        ({"user": "caf\udce9"}, r"the user 'caf\\udce9' is not printable"),
+        ({"feature": "a\0b"}, "the feature .* is not printable"),
+        ({"feature": "two\nlines"}, "the feature .* is not printable"),
+        ({"user": ""}, "the user is empty"),
+        ({"user": "x" * 501}, "has 501 characters"),
+        ({"tags": {"team": "\udce9"}}, "the tag .* is not printable"),
+        ({"tags": {"te=am": "x"}}, "no name of a tag"),
+        ({"tags": {str(n): "x" for n in range(17)}}, "17 tags are too many"),
+    ],
+)
+def test_an_account_that_no_ledger_can_keep_is_refused_at_once(
+    account: dict[str, Any], told: str
+) -> None:
+    bar = Bar(cocktails=PAIR)
+    with pytest.raises(UsageError, match=told):
+        bar.ask(replace(ASK, **account))
+    assert bar.upstream.requests == []
+    assert bar.ledger.steps == []
 
 
 class LateBudget(MemoryLedger):

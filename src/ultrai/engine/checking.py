@@ -4,12 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ultrai.domain.ask import Ask
 from ultrai.domain.errors import CredentialsError, UsageError
 from ultrai.domain.fitting import FitWish
 from ultrai.domain.plan import NotReadyReason, Plan, PlannedSlot
 from ultrai.domain.query import Limits
 from ultrai.engine.context import Contexts
 from ultrai.engine.house import AsksForKeys
+
+_LONGEST_NAME = 500
+_MOST_TAGS = 16
+
+
+def check_account(ask: Ask) -> None:
+    """Raise UsageError where the user, the feature or a tag is nothing that a ledger can keep.
+
+    What is no text in UTF-8 or does not print (a control character) would be found much later.
+    """
+    named = {"the user": ask.user, "the feature": ask.feature}
+    given = [(what, text) for what, text in named.items() if text is not None]
+    for name, text in ask.tags.items():
+        if not name or "=" in name:
+            raise UsageError(f"{name!a} is no name of a tag", hint="write NAME=TEXT, as team=x")
+        given.append(("the tag", f"{name}={text}"))
+    for what, text in given:
+        problem = _unkeepable(text)
+        if problem is not None:
+            raise UsageError(f"{what} {problem}; nothing was sent", hint="give a name as text")
+    if len(ask.tags) > _MOST_TAGS:
+        raise UsageError(f"{len(ask.tags)} tags are too many", hint=f"give {_MOST_TAGS} or fewer")
+
+
+def _unkeepable(text: str) -> str | None:
+    if not text:
+        return "is empty"
+    if len(text) > _LONGEST_NAME:
+        return f"has {len(text)} characters, and {_LONGEST_NAME} can be kept"
+    if not text.isprintable():
+        return f"{text[:40]!a} is not printable text in UTF-8"
+    return None
 
 
 def check_keys(plan: Plan, keyless: Mapping[str, str]) -> None:

@@ -24,7 +24,13 @@ from ultrai.domain.report import Report
 from ultrai.domain.stamp import stamp
 from ultrai.engine.affording import fit, holds_of, refusal, within_cap
 from ultrai.engine.attempt import Rooms
-from ultrai.engine.checking import check_held, check_kept_keys, check_keys, check_quorum
+from ultrai.engine.checking import (
+    check_account,
+    check_held,
+    check_kept_keys,
+    check_keys,
+    check_quorum,
+)
 from ultrai.engine.context import Contexts
 from ultrai.engine.endpoints import dearest_cap
 from ultrai.engine.feed import EventLog, Feed
@@ -226,6 +232,7 @@ class Desk:
     async def _order(self, ask: Ask, earlier: Report | None) -> RunOrder:
         if not ask.messages:
             raise UsageError("there is nothing to ask", hint="give a prompt")
+        check_account(ask)
         check_synthesis(ask.synthesis)
         contexts = contexts_of(ask, self._rooms.tuning)
         query = contexts.query

@@ -32,8 +32,15 @@ def decode_events(payload: bytes) -> Iterator[Event]:
 
 def clean(text: str) -> str:
     """Text that every database takes: neither lone surrogates nor NUL."""
+    if text.isascii() and "\0" not in text:
+        return text
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def clean_or_none(text: str | None) -> str | None:
+    """The same, where there is a text."""
+    return None if text is None else clean(text)
 
 
 def _shape(event: Event) -> dict[str, object]:

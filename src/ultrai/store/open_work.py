@@ -13,6 +13,7 @@ from ultrai.domain.budget import Payer
 from ultrai.domain.ledger import Close, OpenAttempt, Place, Release, Reserve, Step
 from ultrai.domain.outcome import Cost, Usage
 from ultrai.store.chain import Row
+from ultrai.store.encoding import clean_or_none
 from ultrai.store.ledger_tables import OPEN_ATTEMPTS
 
 if TYPE_CHECKING:
@@ -128,7 +129,11 @@ def of_place(place: Place) -> Row:
 
 def cost_columns(cost: Cost) -> Row:
     """A Cost as columns of an entry."""
-    return {"cost_nanos": cost.nanos, "cost_state": cost.state.value, "cost_raw": cost.raw}
+    return {
+        "cost_nanos": cost.nanos,
+        "cost_state": cost.state.value,
+        "cost_raw": clean_or_none(cost.raw),
+    }
 
 
 def token_columns(usage: Usage) -> Row:

@@ -24,6 +24,7 @@ from ultrai.domain.ledger import (
 from ultrai.domain.outcome import NO_USAGE, Cost, CostState
 from ultrai.store.balances import Balances
 from ultrai.store.chain import Chain, Row
+from ultrai.store.encoding import clean, clean_or_none
 from ultrai.store.open_work import (
     FoundAttempt,
     Memory,
@@ -105,7 +106,7 @@ class Session:
         elif isinstance(step, Close):
             self._close(step.run_id, at=step.at)
         elif isinstance(step, Identify):
-            moved = of_place(step.place) | {"new_id": step.generation_id}
+            moved = of_place(step.place) | {"new_id": clean(step.generation_id)}
             self._cursor.execute(self._statements.identify_attempt, moved)
         elif isinstance(step, Release):
             self._release(step)
@@ -171,7 +172,7 @@ class Session:
                 "slot": place.slot,
                 "attempt": place.attempt,
                 "payer": self._memory.texts.get(place.run_id) or payer_text(payer),
-                "model": step.model,
+                "model": clean(step.model),
                 "upstream": step.upstream,
                 "sent_at": step.at,
                 "settled": False,
@@ -185,13 +186,13 @@ class Session:
             },
         )
         self._memory.attempts[place] = FoundAttempt(
-            payer, step.model, step.upstream, step.at, bound_nanos=step.bound_nanos
+            payer, clean(step.model), step.upstream, step.at, bound_nanos=step.bound_nanos
         )
         if step.top_up_nanos:
             facts: Row = {
                 "slot": place.slot,
                 "attempt": place.attempt,
-                "model": step.model,
+                "model": clean(step.model),
                 "held_delta": step.top_up_nanos,
             }
             self._chain.add(EntryKind.RESERVATION, payer, at=step.at, facts=facts)
@@ -220,8 +221,8 @@ class Session:
             "unknown_delta": int(unknown),
             "unsure_delta": step.posted_nanos if unknown else 0,
             "outcome": step.outcome,
-            "generation_id": step.generation_id or found.generation_id,
-            "provider": step.provider,
+            "generation_id": clean_or_none(step.generation_id) or found.generation_id,
+            "provider": clean_or_none(step.provider),
         }
         facts |= found.facts(step.place) | cost_columns(step.cost) | token_columns(step.usage)
         self._chain.add(EntryKind.SETTLEMENT, found.payer, at=step.at, facts=facts)
@@ -251,7 +252,7 @@ class Session:
             "unknown_delta": -int(is_known),
             "unsure_delta": -found.posted_nanos if is_known else 0,
             "generation_id": found.generation_id,
-            "provider": step.provider,
+            "provider": clean_or_none(step.provider),
             "normalised_prompt_tokens": step.normalised.prompt_tokens,
             "normalised_completion_tokens": step.normalised.completion_tokens,
         }

@@ -1,7 +1,9 @@
-"""Many processes against one budget, with `kill -9`; what is printed is what `make money` shows.
+"""Many processes against nested budgets, with `kill -9`; `make money` shows what is printed.
 
-A budget covers exactly half of what four processes want to spend. While they work, a watcher reads
-every committed state it can; afterwards the next process winds up what the dead have left.
+One budget covers exactly half of what there is to spend on, whoever spends it. Within it every run
+counts against its team, its task and its key, in all and by the hour, and one team's share is small
+enough to run out. While four processes work, a watcher reads every committed state it can;
+afterwards the next process winds up what the dead have left.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.contract.money.servers import empty, running_server
-from tests.contract.money.teller import UNIT, open_any
+from tests.contract.money.teller import TASKS, TEAMS, UNIT, open_any
 
 from ultrai.domain.budget import Budget, Period, Scope
 from ultrai.store.audit import verify
@@ -73,8 +75,8 @@ def storm(folder: Path, *, runs: int, kills: int, seed: int, server: str | None 
     outcome = Outcome(limit_units=runs // 2)
     chance = random.Random(seed)
     with open_any(path) as database:
-        limit = outcome.limit_units * UNIT
-        BudgetBook(database).set(Budget("all", Scope.GLOBAL, "", Period.TOTAL, limit))
+        for budget in nested(outcome.limit_units * UNIT):
+            BudgetBook(database).set(budget)
     workers = [Worker(path, folder, f"{seed}.{number}", runs=runs) for number in range(PROCESSES)]
     born = PROCESSES
     due = 0.0
@@ -93,6 +95,27 @@ def storm(folder: Path, *, runs: int, kills: int, seed: int, server: str | None 
     watcher.close()
     _close(path, outcome)
     return outcome
+
+
+def nested(limit_nanos: int) -> list[Budget]:
+    """`all` and what lies within it; of `red`, a fourth of it is the most."""
+    teams = [
+        Budget(f"{team} {period}", Scope.TAG, f"team={team}", period, limit_nanos)
+        for team in TEAMS
+        for period in (Period.HOUR, Period.TOTAL)
+    ]
+    tasks = [
+        Budget(f"task {task}", Scope.TAG, f"task={task}", Period.TOTAL, limit_nanos)
+        for task in TASKS
+    ]
+    return [
+        Budget("all", Scope.GLOBAL, "", Period.TOTAL, limit_nanos),
+        Budget("a share", Scope.TAG, f"team={TEAMS[0]}", Period.TOTAL, limit_nanos // 4),
+        Budget("key", Scope.KEY, "key-1", Period.HOUR, limit_nanos),
+        Budget("each hour", Scope.GLOBAL, "", Period.HOUR, limit_nanos),
+        *teams,
+        *tasks,
+    ]
 
 
 class Worker:
@@ -123,20 +146,23 @@ def _look(engine: Engine, outcome: Outcome) -> None:
     """One committed state: nothing is above the limit, nothing is below nothing, all adds up."""
     with engine.connect() as connection:
         connection.exec_driver_sql(_ONE_MOMENT[engine.name])
-        row = connection.exec_driver_sql("SELECT posted_nanos, held_nanos FROM balances").fetchone()
+        rows = connection.exec_driver_sql(
+            "SELECT budget, posted_nanos, held_nanos, limit_nanos FROM balances"
+            " JOIN budgets ON name = budget"
+        ).fetchall()
         sums = connection.exec_driver_sql(
             "SELECT coalesce(sum(posted_delta), 0), coalesce(sum(held_delta), 0)"
             " FROM ledger_entries"
         ).one()
     outcome.looks += 1
-    if row is None:
-        return
-    posted, held = (int(each) for each in row)
-    outcome.most_units = max(outcome.most_units, (posted + held) // UNIT)
-    if posted + held > outcome.limit_units * UNIT or min(posted, held) < 0:
-        outcome.problems.append(f"posted {posted} and held {held}")
-    if (posted, held) != tuple(int(each) for each in sums):
-        outcome.problems.append(f"the balance is {row}, the entries add up to {sums}")
+    for budget, posted, held, limit in rows:
+        if posted + held > limit or min(posted, held) < 0:
+            outcome.problems.append(f"{budget}: posted {posted} and held {held} of {limit}")
+        if budget == "all":
+            outcome.most_units = max(outcome.most_units, (posted + held) // UNIT)
+            if (posted, held) != tuple(int(each) for each in sums):
+                problem = f"the balance is {posted}, {held}, the entries add up to {sums}"
+                outcome.problems.append(problem)
 
 
 def _close(path: str, outcome: Outcome) -> None:

@@ -25,13 +25,17 @@ from ultrai.store.ledger import SqlLedger
 UNIT = 1000
 REFUSALS = 50
 AT_ONCE = 50
+TEAMS = ("red", "blue")
+TASKS = ("sort", "sum")
 
 
 async def run_once(ledger: SqlLedger, name: str, chance: random.Random) -> bool:
     """One run of one unit; False: it was refused."""
     at = stamp(datetime.now(UTC))
     place = Place(name, 0, 1)
-    granted = await ledger.reserve(Reserve(Payer(name, at), (SlotHold(0, UNIT, UNIT),)))
+    tags = {"team": chance.choice(TEAMS), "task": chance.choice(TASKS)}
+    payer = Payer(name, at, key="key-1", tags=tags)
+    granted = await ledger.reserve(Reserve(payer, (SlotHold(0, UNIT, UNIT),)))
     if not isinstance(granted, Grant):
         return False
     if isinstance(await ledger.start(Start(place, at, "a/b", "openrouter", UNIT, 0)), Grant):

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contract.money.storm import storm
 from tests.unit.store import test_ledger
 from tests.unit.store.test_ledger import ALL, do, payer, reserve, settle, start, state
 
+from ultrai.domain.budget import Budget, Period, Scope
 from ultrai.domain.errors import StoreError
-from ultrai.domain.ledger import Close, Grant
+from ultrai.domain.ledger import Close, Grant, Step
 from ultrai.store.audit import verify
+from ultrai.store.balances import Balances
 from ultrai.store.budget_book import BudgetBook
 from ultrai.store.database import Database, open_server
 from ultrai.store.history import SqlHistory
+from ultrai.store.open_work import Staff
+from ultrai.store.teller import Teller
 
 # What needs a file of its own, or looks inside a file's lock, is done below in its own way.
 _ELSEWHERE = {"path", "fresh_file", "tmp_path_factory"}
@@ -61,6 +70,62 @@ def test_a_connection_that_breaks_is_made_anew(database: Database) -> None:
     assert isinstance(do(database, reserve(payer("run_3"), 100))[0], Grant)
     database.wind_up(test_ledger.AT)
     assert state(database) == (0, 100, 0), "the first one's session was gone: wound up"
+
+
+def test_whoever_works_on_the_ledger_takes_turns(
+    address: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One winds up a dead run of `late` and reserves under `early`, the other under both."""
+    book = BudgetBook(database)
+    for name in ("early", "late"):
+        book.set(Budget(name, Scope.TAG, f"{name}=x", Period.TOTAL, 1000))
+    both = {"early": "x", "late": "x"}
+    with open_server(address) as dead:
+        do(dead, reserve(payer("run_0", tags={"late": "x"}), 10))
+        dead.writer._committer._owner.release()
+    meeting = threading.Barrier(2)
+    locked = Balances._locked
+
+    def slowly(self: Balances, *arguments: Any) -> Any:
+        balance = locked(self, *arguments)
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(1)  # only where both are inside does each wait for the other's row
+        return balance
+
+    monkeypatch.setattr(Balances, "_locked", slowly)
+    with (
+        ThreadPoolExecutor(2) as pool,
+        open_server(address) as first,
+        open_server(address) as second,
+    ):
+        works = [
+            pool.submit(do, first, reserve(payer("run_1", tags={"early": "x"}), 10)),
+            pool.submit(do, second, reserve(payer("run_2", tags=both), 10)),
+        ]
+        assert all(isinstance(work.result()[0], Grant) for work in works)
+        for name, held in (("early", 20), ("late", 10)):
+            assert state(database, name) == (0, held, 0)
+
+
+def test_what_the_server_ends_for_anothers_sake_is_tried_once_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BudgetBook(database).set(ALL)
+    work, tried = Teller._work, []
+
+    def colliding(self: Teller, cursor: Any, steps: Sequence[Step]) -> Any:
+        tried.append(steps)
+        if len(tried) in (1, 3):
+            state = "40P01" if len(tried) == 1 else "40001"
+            cursor.execute(f"DO $$ BEGIN RAISE 'for another' USING ERRCODE = '{state}'; END $$")
+        return work(self, cursor, steps)
+
+    monkeypatch.setattr(Teller, "_work", colliding)
+    assert isinstance(do(database, reserve(payer(), 100))[0], Grant)
+    teller = Teller(database.engine.dialect, Staff(lambda: "other", database.is_alive))
+    database.transact(lambda cursor: teller.work(cursor, [Close("run_1", test_ledger.AT)]))
+    assert len(tried) == 4
+    assert state(database) == (0, 0, 0)
 
 
 def test_runs_are_stored_there_too(database: Database) -> None:

@@ -15,11 +15,13 @@ from tests.unit.store.test_ledger import ALL, AT, do, payer, reserve, settle, st
 
 from ultrai.domain.errors import StoreError
 from ultrai.domain.event import EventType
-from ultrai.domain.ledger import Close, Grant, Identify, Place
+from ultrai.domain.ledger import Close, Correct, Defer, Grant, Identify, Place
+from ultrai.domain.outcome import Cost, CostState
 from ultrai.store.audit import verify
 from ultrai.store.backlog import Backlog
 from ultrai.store.budget_book import BudgetBook
 from ultrai.store.database import Database, open_database
+from ultrai.store.open_work import read_open_attempts
 from ultrai.store.orders import Order, Outcome
 from ultrai.store.writer import _Overflow
 
@@ -143,14 +145,26 @@ def test_a_posted_step_that_cannot_be_stored_is_dropped_and_logged_once(
     caplog.set_level(logging.ERROR, logger="ultrai.ledger")
     BudgetBook(database).set(ALL)
     do(database, reserve(payer(), 100), start())
-    database.writer.post([Identify(Place("run_1", 0, 1), BAD)])
+    database.writer.post([Identify(Place("run_1", 0, 1), "gen-1")])
+    database.writer.post([Defer(Place("run_1", 0, 1), AT, BAD)])
     database.writer.post([settle(30), Close("run_1", AT)])
     for number in range(3):
         assert isinstance(do(database, reserve(payer(f"run_a{number}"), 1))[0], Grant)
     assert state(database) == (30, 3, 0)
     (record,) = caplog.records
-    assert "Identify" in record.getMessage()
+    assert "Defer" in record.getMessage()
     assert verify(database).problems == ()
+
+
+def test_what_the_upstream_says_is_kept_as_well_as_text_can_be(database: Database) -> None:
+    BudgetBook(database).set(ALL)
+    place = Place("run_1", 0, 1)
+    do(database, reserve(payer(), 100), start(), Identify(place, BAD + "\0"))
+    unsure = {"cost": Cost(None, CostState.ESTIMATED, BAD), "outcome": "failure"}
+    do(database, settle(100, provider=BAD, **unsure))
+    assert read_open_attempts(database)[0].generation_id == "caf" + "\N{REPLACEMENT CHARACTER}" * 2
+    do(database, Correct(place, AT, Cost(7, CostState.RECONCILED, "\0"), provider=BAD))
+    assert state(database) == (7, 0, 0)
 
 
 def test_a_step_that_contradicts_what_is_there_is_refused_alone(database: Database) -> None:
