@@ -9,11 +9,12 @@ from tests.engine.bar import Bar, cut, model
 from ultrai.domain.ask import Ask
 from ultrai.domain.outcome import NO_USAGE, Usage
 from ultrai.domain.query import Message
+from ultrai.policy.tokens import estimate_tokens
 from ultrai.testing import Script, run_in_virtual_time
 
 A, B = "a/a", "b/b"
-LONG = (Message("user", "word " * 2000),)  # 10,000 characters: estimated as 2520 tokens
-ESTIMATE = 2520
+LONG = (Message("user", "word " * 2000),)
+ESTIMATE = estimate_tokens(LONG, model(A).tokenizer)
 
 
 def plan_of(bar: Bar):
@@ -30,7 +31,8 @@ def test_what_answers_counted_corrects_the_next_plan_and_no_bound():
     assert before[A].prompt_tokens == before[B].prompt_tokens == ESTIMATE
     bar.asks(*[Ask(messages=LONG, models=(A, B))] * 3)
     after = plan_of(bar)
-    assert after[A].prompt_tokens == 4975  # 3 x 5040 + 200 counted for 3 x 2520 + 200
+    counted, estimated = 3 * 2 * ESTIMATE + 200, 3 * ESTIMATE + 200
+    assert after[A].prompt_tokens == ESTIMATE * counted // estimated
     assert after[A].expected_nanos > before[A].expected_nanos
     assert after[A].bound_nanos == before[A].bound_nanos
     assert after[B].prompt_tokens == ESTIMATE, "without usage there is nothing to learn"

@@ -132,7 +132,7 @@ class Contexts:
         family, window = model.tokenizer, model.context_length
         room = None
         if window:
-            room = room_of(window, output=min(output, window // 2), counts=counts)
+            room = room_of(window, output=min(output, window // 2), counts=counts, tokenizer=family)
         bare = self.estimate(self.query.messages, family)
         whole = self.estimate(self.whole(family).messages, family)
         cleaned = whole

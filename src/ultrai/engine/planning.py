@@ -203,15 +203,14 @@ class _Planner:
             return PlannedCandidate(model_id, upstream, "primary", max_tokens, cooling)
         model = find_model(world.catalog, model_id)
         fitted = self._fitted(model_id, model)
-        estimate = self._contexts.estimate(
-            fitted.messages, None if model is None else model.tokenizer
-        )
+        tokenizer = None if model is None else model.tokenizer
+        estimate = self._contexts.estimate(fitted.messages, tokenizer)
         prompt_tokens = world.health[model_id].tokens.correct(estimate)
         judged = judge(
             model_id,
             model,
             health=self._health(model_id, upstream),
-            question=self._question(upstream, window_tokens(prompt_tokens)),
+            question=self._question(upstream, window_tokens(prompt_tokens, tokenizer)),
         )
         if model is None:
             return PlannedCandidate(model_id, upstream, "primary", max_tokens, judged)
@@ -261,7 +260,7 @@ class _Planner:
     def _listed(
         self, model: Model, verdict: NotReady | None, *, fitted: Fitted, prompt_tokens: int
     ) -> PlannedCandidate:
-        limit = _output_limit(model, window_tokens(prompt_tokens))
+        limit = _output_limit(model, window_tokens(prompt_tokens, model.tokenizer))
         wanted = self._wanted(model)
         max_tokens = wanted if limit is None else max(1, min(wanted, limit))
         sizes = (prompt_tokens, self._contexts.bound(fitted.messages))

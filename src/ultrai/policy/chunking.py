@@ -34,6 +34,7 @@ __all__ = ["LEAST_CHUNK_TOKENS", "Chunk", "ChunkKind", "chunk_text", "kind_of"]
 LEAST_CHUNK_TOKENS = 16  # one character can make that many in the dearest family
 _FINE = 4  # an atom is cut smaller where it takes more than this part of a chunk
 _COARSE = 2  # the same for what is less gladly cut: clauses and words
+_SHORT = 2
 _LINES = re.compile(r"[^\r\n]*+(?:\r\n|\n|\r)|[^\r\n]++")
 _Splitter = Callable[[str], list[str]]
 
@@ -85,14 +86,22 @@ class _Atoms:
         self.strengths: list[int] = []
         self.lines: list[int] = []  # of each atom
         self._line = 0
+        self._short_costs: dict[str, int] = {}
 
     def add_line(self, line: str, strength: int) -> None:
         self._line += 1
-        cost = self._weigh(line)
+        cost = self._weigh(line) if len(line) > _SHORT else self._short_cost(line)
         if cost * _FINE <= self.limit:
             self._add(line, cost, strength=strength)
         else:
             self._add_pieces(line, strength, step=0)
+
+    def _short_cost(self, line: str) -> int:
+        """The cost of a blank line and the like, reckoned once: there may be very many."""
+        cost = self._short_costs.get(line)
+        if cost is None:
+            cost = self._short_costs[line] = self._weigh(line)
+        return cost
 
     def _add(self, text: str, cost: int, *, strength: int) -> None:
         self.texts.append(text)

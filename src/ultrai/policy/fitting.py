@@ -87,10 +87,12 @@ def verdict(wish: FitWish, size: Size, *, room: int | None, task: Task) -> FitMo
     return FitMode.RETRIEVE
 
 
-def room_of(window: int, *, output: int, counts: TokenCounts) -> int:
+def room_of(window: int, *, output: int, counts: TokenCounts, tokenizer: str | None = None) -> int:
     """The largest estimate that is planned to fit a window beside so much output."""
     left = window - output
-    return _largest(lambda estimate: window_tokens(counts.correct(estimate)) <= left, left)
+    return _largest(
+        lambda estimate: window_tokens(counts.correct(estimate), tokenizer) <= left, left
+    )
 
 
 def _largest(fits: Callable[[int], bool], left: int) -> int:

@@ -2,65 +2,54 @@
 
 The bound is provable: byte-level tokenizers never make more tokens than there are UTF-8 bytes, and
 each message adds a small constant of template tokens. A lone surrogate, which UTF-8 has no bytes
-for, counts as the three bytes that are sent in its place. The estimate is a rule of thumb, about
-four ASCII characters or one other character to a token, times a factor per tokenizer family
-(relative to o200k, as measured on English, code and mixed scripts; recent Claude models make many
-more tokens). What a model has counted so far corrects the estimate (`TokenCounts`) and never the
-bound.
+for, counts as the three bytes that are sent in its place. The estimate counts what can be counted
+fast (characters by script, words, numbers, punctuation) and weighs it for each tokenizer family
+(`policy/token_weights.py`). What a model has counted so far corrects the estimate (`TokenCounts`)
+and never the bound. A plan adds a margin to it, wider where no exact tokenizer was at hand.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from operator import mul
 
 from ultrai.domain.query import Message
 from ultrai.domain.value import value
+from ultrai.policy.token_weights import ASSUMED, MEASURED, UNKNOWN, Weights, count_marks
 
 TEMPLATE_TOKENS_PER_MESSAGE = 16
 TEMPLATE_TOKENS = 16
-_ASCII_CHARACTERS_PER_TOKEN = 4.0
 _THOUSANDTHS = 1000
-_CHARACTER_WEIGHT = 1000
-_WINDOW_MARGIN = 1.15
+_PER_MESSAGE = 4
 _PRIOR = 200
 _MEMORY = 100_000
 _MOST_TIMES = 4
-
-# The upstream's `architecture.tokenizer` -> tokens relative to o200k, the dearer of prose and code.
-_FAMILY_FACTOR: Mapping[str, float] = {
-    "claude": 1.65,
-    "gemini": 1.15,
-    "gemma": 1.15,
-    "mistral": 1.16,
-    "qwen": 1.10,
-    "qwen3": 1.10,
-    "llama2": 1.25,
-    "llama3": 1.12,
-    "llama4": 1.12,
-    "grok": 1.10,
-    "deepseek": 1.06,
-}
+_MEASURED_MARGIN = 1.3
+_ASSUMED_MARGIN = 1.6
 
 
 @value
 class Scale:
-    """How a tokenizer family's tokens are reckoned: in weights of thousandths of a token."""
+    """How a tokenizer family's tokens are reckoned: in weights of thousandths of a token.
 
-    factor: float
+    `margin` is what a plan multiplies an estimate by. `is_measured`: with it, less than one text in
+    a thousand has more tokens than planned, by the family's exact tokenizer (`docs/tokens.md`).
+    """
+
+    weights: Weights
     margin: float
+    is_measured: bool
 
     @property
     def dearest_character(self) -> int:
         """No character weighs more."""
-        return math.ceil(_CHARACTER_WEIGHT * self.factor)
+        *characters, words, marks, humps, digits = self.weights
+        return max(characters) + words + marks + humps + digits
 
     def weigh(self, text: str) -> int:
         """The text's weight. Never more than the sum of its parts' weights."""
-        size = len(text)
-        others = 0 if text.isascii() else size - len(text.encode("ascii", "ignore"))
-        ascii_weight = (size - others) * _CHARACTER_WEIGHT / _ASCII_CHARACTERS_PER_TOKEN
-        return math.ceil((ascii_weight + others * _CHARACTER_WEIGHT) * self.factor)
+        return sum(map(mul, count_marks(text), self.weights))
 
     def most_weight(self, tokens: int) -> int:
         """The most that a text may weigh to be planned at no more than these tokens."""
@@ -68,8 +57,15 @@ class Scale:
 
 
 def scale_of(tokenizer: str | None) -> Scale:
-    """The scale of the upstream's `architecture.tokenizer`; None or unknown: o200k's."""
-    return Scale(_FAMILY_FACTOR.get((tokenizer or "").lower(), 1.0), _WINDOW_MARGIN)
+    """The scale of the upstream's `architecture.tokenizer`; of one that is not known, the dearest.
+
+    Claude is the exception: it makes more tokens than all others.
+    """
+    name = (tokenizer or "").lower()
+    measured = MEASURED.get(name)
+    if measured is not None:
+        return Scale(measured, _MEASURED_MARGIN, is_measured=True)
+    return Scale(ASSUMED.get(name, UNKNOWN), _ASSUMED_MARGIN, is_measured=False)
 
 
 def text_tokens(text: str, tokenizer: str | None) -> int:
@@ -86,10 +82,8 @@ def planned_tokens(text: str, tokenizer: str | None) -> int:
 def estimate_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
     """About how many tokens the messages make, template included."""
     scale = scale_of(tokenizer)
-    template = TEMPLATE_TOKENS + 4 * len(messages)
-    return round(
-        template * scale.factor + sum(scale.weigh(m.content) for m in messages) / _THOUSANDTHS
-    )
+    weight = sum(scale.weigh(message.content) for message in messages)
+    return TEMPLATE_TOKENS + _PER_MESSAGE * len(messages) + round(weight / _THOUSANDTHS)
 
 
 @value
@@ -120,9 +114,9 @@ class TokenCounts:
         return min(max(corrected, -(-estimate // 2)), estimate * _MOST_TIMES)
 
 
-def window_tokens(estimate: int) -> int:
-    """An estimate with a margin: what a window must hold beside the output."""
-    return round(estimate * _WINDOW_MARGIN)
+def window_tokens(estimate: int, tokenizer: str | None = None) -> int:
+    """An estimate with the family's margin: what a window must hold beside the output."""
+    return math.ceil(estimate * scale_of(tokenizer).margin)
 
 
 def bound_tokens(messages: Sequence[Message]) -> int:

@@ -77,7 +77,7 @@ def test_the_sentence_that_answers_is_kept_wherever_it_stands() -> None:
 
 
 def test_a_mark_stands_wherever_something_is_left_out_and_nowhere_else() -> None:
-    found = kept(FILLER * 3 + "\n\n" + ANSWER + "\n\n" + FILLER * 3, "Anna Berg's parrot?", 40)
+    found = kept(FILLER * 3 + "\n\n" + ANSWER + "\n\n" + FILLER * 3, "Anna Berg's parrot?", 60)
     assert found.text == f"{OMISSION}\n\n{ANSWER}\n\n{OMISSION}"
 
 
@@ -106,7 +106,7 @@ def test_a_code_block_is_kept_whole_or_not_at_all() -> None:
 def test_of_sentences_that_say_as_much_those_with_numbers_and_quotes_are_kept() -> None:
     plain = [f"The {word} ship came late. " for word in ["red", "blue", "green", "white", "black"]]
     text = "".join([*plain, "The grey ship came 12 days late. ", *plain, 'One said "never". '])
-    found = kept(text, "Who?", 30)
+    found = kept(text, "Who?", 50)
     assert "12 days" in found.text
     assert '"never"' in found.text
 

@@ -12,6 +12,10 @@ from ultrai.policy.tokens import (
     TEMPLATE_TOKENS_PER_MESSAGE,
     TokenCounts,
     bound_tokens,
+    planned_tokens,
+    scale_of,
+    text_tokens,
+    window_tokens,
 )
 
 TEMPLATE = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE
@@ -75,3 +79,34 @@ def test_the_sums_stay_small_and_the_correction_within_its_limits(
     assert 0 <= counts.estimated <= 10**6
     assert 0 <= counts.native <= 4 * 10**6
     assert 500 <= counts.correct(1000) <= 4000
+
+
+TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=60) | st.text(
+    "aZ0 \n.é我न😀\ud83d", max_size=60
+)
+FAMILIES = st.sampled_from([None, "GPT", "Claude", "Qwen3", "Gemini", "SmolLM2"])
+
+
+@given(TEXTS, TEXTS, FAMILIES)
+def test_a_text_never_weighs_more_than_its_parts(left: str, right: str, family: str | None) -> None:
+    scale = scale_of(family)
+    assert scale.weigh(left + right) <= scale.weigh(left) + scale.weigh(right)
+
+
+@given(st.characters(codec=None, exclude_categories=()), FAMILIES)
+def test_no_character_weighs_more_than_the_dearest(character: str, family: str | None) -> None:
+    assert scale_of(family).weigh(character) <= scale_of(family).dearest_character
+
+
+@given(TEXTS, FAMILIES)
+def test_a_limit_holds_what_is_planned_and_no_more(text: str, family: str | None) -> None:
+    planned = planned_tokens(text, family)
+    assert scale_of(family).weigh(text) <= scale_of(family).most_weight(planned)
+    assert text_tokens(text, family) <= planned
+
+
+def test_a_family_without_an_exact_tokenizer_has_the_wider_margin() -> None:
+    assert scale_of("Claude").is_measured
+    for family in ("Grok", "Gemini", "Nova", None):
+        assert not scale_of(family).is_measured
+        assert window_tokens(1000, family) > window_tokens(1000, "Claude") > 1000
