@@ -230,7 +230,7 @@ def _fill(path: Path, entries: int) -> None:
 def _bare(path: Path) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA synchronous=FULL")
     columns = ", ".join([f"{c} TEXT" for c in _COLUMNS] + [f"{c} INTEGER" for c in _FIGURES])
     connection.execute(f"CREATE TABLE entries ({columns}, PRIMARY KEY (writer, seq)) WITHOUT ROWID")
     connection.execute("CREATE INDEX of_run ON entries (run_id)")

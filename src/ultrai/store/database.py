@@ -238,8 +238,8 @@ def _sqlite_engine(url: URL, busy_timeout_s: float, *, pool: type[Pool]) -> Engi
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
-        # With WAL this keeps every commit through a crash of the process; a power cut may take
-        # the last ones, and cannot damage the file. https://www.sqlite.org/pragma.html
-        connection.execute("PRAGMA synchronous=NORMAL")
+        # A request leaves as soon as its reservation is committed: with WAL and NORMAL a power cut
+        # could take that commit, and the budget be spent twice. https://www.sqlite.org/pragma.html
+        connection.execute("PRAGMA synchronous=FULL")
 
     return engine

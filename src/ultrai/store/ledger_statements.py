@@ -225,8 +225,13 @@ def _run_statements(sql: Compiler) -> dict[str, str]:
 
 def _attempt_statements(sql: Compiler) -> dict[str, str]:
     place = _is(OPEN_ATTEMPTS, "run_id", "slot", "attempt")
+    values = {
+        column.name: bindparam(column.name, type_=column.type) for column in OPEN_ATTEMPTS.columns
+    }
+    within_run = select(*values.values()).where(OPEN_RUNS.c.run_id == values["run_id"])
     return {
-        "open_attempt": sql(insert(OPEN_ATTEMPTS)),
+        # Only while its Run is open: somebody else may have wound it up, and given its money back.
+        "open_attempt": sql(insert(OPEN_ATTEMPTS).from_select([*values], within_run)),
         "read_attempt": sql(
             select(
                 OPEN_ATTEMPTS.c.payer,

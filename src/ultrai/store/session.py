@@ -185,6 +185,8 @@ class Session:
                 "next_try_at": None,
             },
         )
+        if self._cursor.rowcount != 1:
+            return None
         self._memory.attempts[place] = FoundAttempt(
             payer, clean(step.model), step.upstream, step.at, bound_nanos=step.bound_nanos
         )

@@ -80,31 +80,33 @@ def test_whoever_works_on_the_ledger_takes_turns(
     for name in ("early", "late"):
         book.set(Budget(name, Scope.TAG, f"{name}=x", Period.TOTAL, 1000))
     both = {"early": "x", "late": "x"}
-    with open_server(address) as dead:
-        do(dead, reserve(payer("run_0", tags={"late": "x"}), 10))
-        dead.writer._committer._owner.release()
-    meeting = threading.Barrier(2)
+    meeting, together = threading.Barrier(2), []
     locked = Balances._locked
 
     def slowly(self: Balances, *arguments: Any) -> Any:
         balance = locked(self, *arguments)
         with suppress(threading.BrokenBarrierError):
-            meeting.wait(1)  # only where both are inside does each wait for the other's row
+            meeting.wait(0.5)
+            together.append(self)  # each has a row that the other will wait for
         return balance
 
-    monkeypatch.setattr(Balances, "_locked", slowly)
     with (
         ThreadPoolExecutor(2) as pool,
         open_server(address) as first,
         open_server(address) as second,
     ):
+        do(second, reserve(payer("run_9"), 10))  # it has looked for the dead before there were any
+        with open_server(address) as dead:
+            do(dead, reserve(payer("run_0", tags={"late": "x"}), 10))
+        monkeypatch.setattr(Balances, "_locked", slowly)
         works = [
             pool.submit(do, first, reserve(payer("run_1", tags={"early": "x"}), 10)),
             pool.submit(do, second, reserve(payer("run_2", tags=both), 10)),
         ]
         assert all(isinstance(work.result()[0], Grant) for work in works)
-        for name, held in (("early", 20), ("late", 10)):
-            assert state(database, name) == (0, held, 0)
+    assert together == []
+    for name, held in (("early", 20), ("late", 10)):
+        assert state(database, name) == (0, held, 0)
 
 
 def test_what_the_server_ends_for_anothers_sake_is_tried_once_more(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 import subprocess
@@ -33,10 +34,13 @@ def test_the_home_and_the_file_are_made_for_their_owner_only(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_commits_go_to_a_write_ahead_log(database):
+def test_commits_go_to_a_write_ahead_log_and_outlive_a_power_cut(database):
     with database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    asyncio.run(database.writer.flush())
+    cursor = database.writer._committer._connect().cursor()
+    assert cursor.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_the_migrations_build_exactly_the_tables_of_the_code(database):

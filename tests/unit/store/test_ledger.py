@@ -227,6 +227,20 @@ def test_one_that_was_taken_for_dead_corrects_what_was_said_of_it(path: Path) ->
         assert state(database) == (30, 0, 0)
 
 
+def test_nothing_is_sent_for_a_run_that_somebody_wound_up_unnoticed(path: Path) -> None:
+    with open_database(path) as database:
+        BudgetBook(database).set(ALL)
+        do(database, reserve(payer(), 600, 300))
+        database.writer._committer._owner.release()
+        database.wind_up(AT)
+        with open_database(path) as other:
+            assert isinstance(do(other, reserve(payer("run_2"), 1000))[0], Grant)
+        assert do(database, start(bound=600)) == [None]
+        do(database, Release("run_1", 1, AT, 300), Close("run_1", AT))
+        assert state(database) == (0, 1000, 0)
+        assert verify(database).problems == ()
+
+
 def test_scopes_nest(database: Database) -> None:
     book = BudgetBook(database)
     for budget in (
