@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ultrai_sim import refusals
 from ultrai_sim.account import Account
 from ultrai_sim.catalogue import Model
-from ultrai_sim.charges import Prices, prices_at
+from ultrai_sim.charges import Need, Prices, prices_at
 from ultrai_sim.credentials import inference_key
 from ultrai_sim.endpoints import Endpoint
 from ultrai_sim.generations import Try
@@ -45,18 +45,24 @@ MOST_BYTES_READ_KEPT = 256 * 1024
 
 @dataclass(slots=True)
 class Reading:
-    """What a request's body says to one model; ``endpoints`` once they were looked for."""
+    """What a request's body says to one model; ``endpoints`` once they were looked for.
+
+    ``need`` is what it costs at most, where that does not depend on the hour.
+    """
 
     question: Question
     intake: Intake
     thinking: Thinking
     endpoints: Sequence[Endpoint] = ()
+    need: Need | None = None
 
 
 @dataclass(slots=True)
 class Order:
     """An admitted chat request. ``max_tokens`` None: not given, so the model's own limit holds.
 
+    ``wanted`` is the id as it was asked for, with its suffixes, ``asked`` the row that it means,
+    ``model`` the one that answers for it.
     ``likeness`` is the same for requests with the same body. ``prices`` are those of the moment at
     which it ``began``, ``fee`` the share of them that is left to pay where the account's own key
     pays the provider. ``tries`` are the endpoints that failed before, ``source_id`` the generation
@@ -68,6 +74,7 @@ class Order:
     account: Account
     key: Key
     authorization: str
+    wanted: str
     asked: Model
     model: Model
     provider: str
@@ -113,7 +120,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A chat request whose key and JSON are good; ``models`` are those to be tried, in order."""
+    """A chat request whose key and JSON are good; ``models`` are those to be tried, in order.
+
+    ``tries`` are the endpoints that failed so far, of whatever model.
+    """
 
     key: Key
     authorization: str
@@ -121,6 +131,7 @@ class Letter:
     body: dict[str, Any]
     messages: list[Any]
     models: Sequence[str]
+    tries: list[Try] = field(default_factory=list)
 
 
 async def read_letter(request: web.Request, world: World) -> Letter:
@@ -139,6 +150,7 @@ async def read_letter(request: web.Request, world: World) -> Letter:
 def take_order(request: web.Request, world: World, *, letter: Letter, wanted: str) -> Order:
     """Check one model of a request, to the free tier; counts it as an attempt."""
     seen, body, raw = request[SEEN], letter.body, letter.raw
+    seen.generation_id = None  # another model's, that was tried before
     began = world.clock()
     asked = _find_model(wanted, world)
     seen.model, seen.stream = asked.id, body.get("stream") is True
@@ -148,11 +160,12 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
     likeness = blake2b(raw, digest_size=16).digest()
     drawn = world.draw_id(asked.id, likeness)
     model = world.listing.concrete(asked, drawn[0])
-    reading = _read(world, letter, model=model, likeness=likeness)
+    reading = _read(world, letter, model=model, wanted=wanted, likeness=likeness)
     order = Order(
         account=world.money,
         key=letter.key,
         authorization=letter.authorization,
+        wanted=wanted,
         asked=asked,
         model=model,
         provider=model.provider,
@@ -168,6 +181,7 @@ def take_order(request: web.Request, world: World, *, letter: Letter, wanted: st
         generation_id=f"gen-{int(began)}-{b64encode(drawn, b'aZ').decode()}",
         began=began,
         tier=read_tier(body),
+        tries=letter.tries.copy(),
     )
     _price(order, model.pricing)
     return order
@@ -178,12 +192,42 @@ def route_order(order: Order, body: Mapping[str, Any]) -> Sequence[Endpoint]:
     reading = order.reading
     if not reading.endpoints:
         allowed = unguarded(order.model, terms=order.account.terms)
-        asked = str(body.get("model"))
-        reading.endpoints = route(body, order.model, asked=asked, endpoints=allowed)
-    endpoints = by_tier(reading.endpoints, order.tier)
-    take_endpoint(order, endpoints[0])
-    _check_window(order)
-    return endpoints
+        ordered = route(body, order.model, asked=order.wanted, endpoints=allowed)
+        reading.endpoints = by_tier(ordered, order.tier)
+    return reading.endpoints
+
+
+def need_of(order: Order, endpoints: Sequence[Endpoint]) -> Need:
+    """The most that a request can cost at any of these endpoints; at the listed price of none.
+
+    What it serves next is not known before it is tried, so the dearest one counts.
+    """
+    reading = order.reading
+    if reading.need is not None:
+        return reading.need
+    needs = [Need.of(order.prices, order.intake, max_tokens=order.ceiling)]
+    if endpoints:
+        needs = [_need_at(order, endpoint) for endpoint in endpoints]
+    dearest = max(needs, key=lambda need: need.worst)
+    if endpoints and not any("overrides" in endpoint.pricing for endpoint in endpoints):
+        reading.need = dearest  # whatever the hour
+    return dearest
+
+
+def _need_at(order: Order, endpoint: Endpoint) -> Need:
+    take_endpoint(order, endpoint)
+    return Need.of(order.prices, order.intake, max_tokens=order.ceiling)
+
+
+def check_window(order: Order) -> None:
+    """Refuse what does not fit the model's window."""
+    window = order.model.context_length
+    output = order.max_tokens or 0
+    total = order.prompt_tokens + output
+    if window is not None and total > window:
+        raise refusals.too_long(
+            window, prompt=order.prompt_tokens, output=output, provider=order.provider
+        )
 
 
 def take_endpoint(order: Order, endpoint: Endpoint) -> None:
@@ -199,14 +243,14 @@ def _price(order: Order, pricing: Prices) -> None:
     order.prices = tiered(prices, order.served_tier, terms=order.account.terms)
 
 
-def _read(world: World, letter: Letter, *, model: Model, likeness: bytes) -> Reading:
+def _read(world: World, letter: Letter, *, model: Model, wanted: str, likeness: bytes) -> Reading:
     """What a body asks of a model, read once for all requests with the same one."""
-    key = (likeness, model.id)
+    key = (likeness, model.id, wanted)
     known = world.read.get(key)
     if known is not None and known[0] is model:
         same: Reading = known[1]
         return same
-    question = read_question(letter.body, letter.messages, supported=model.parameters)
+    question = read_question(letter.body, letter.messages, asked=wanted, supported=model.parameters)
     reading = Reading(question, _intake(question, model), read_thinking(letter.body, model))
     if len(letter.raw) > MOST_BYTES_READ_KEPT:
         return reading
@@ -267,19 +311,10 @@ def _find_model(wanted: str, world: World) -> Model:
 
 
 def _max_tokens(body: Mapping[str, Any]) -> int | None:
-    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    limit = body.get("max_completion_tokens")
+    limit = body.get("max_tokens") if limit is None else limit
     if limit is None:
         return None
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise refusals.refuse(400, "max_tokens: Number must be greater than or equal to 1")
     return limit
-
-
-def _check_window(order: Order) -> None:
-    window = order.model.context_length
-    output = order.max_tokens or 0
-    total = order.prompt_tokens + output
-    if window is not None and total > window:
-        raise refusals.too_long(
-            window, prompt=order.prompt_tokens, output=output, provider=order.provider
-        )

@@ -16,10 +16,18 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from ultrai_sim.admission import Letter, Order, read_letter, route_order, take_endpoint, take_order
+from ultrai_sim.admission import (
+    Letter,
+    Order,
+    check_window,
+    need_of,
+    read_letter,
+    route_order,
+    take_endpoint,
+    take_order,
+)
 from ultrai_sim.aim import Occasion
 from ultrai_sim.catalogue import Model
-from ultrai_sim.charges import Need
 from ultrai_sim.endpoints import Endpoint
 from ultrai_sim.generations import Try
 from ultrai_sim.moderation import Said, looks, moderate
@@ -65,12 +73,20 @@ async def _ask_model(
 ) -> web.StreamResponse:
     seen = request[SEEN]
     order = take_order(request, world, letter=letter, wanted=wanted)
-    # The key's limit, then the account's credits.
-    need = Need.of(order.prices, order.intake, max_tokens=order.ceiling)
-    hold = order.account.reserve(order.key, need, now=order.began)
+    no_way: Refusal | None = None
+    endpoints: Sequence[Endpoint] = ()
     try:
-        # The endpoints that may serve; from here on a refusal bears the generation's id.
         endpoints = route_order(order, letter.body)
+    except Refusal as refusal:  # told only to those who could pay
+        no_way = refusal
+    # The key's limit, then the account's credits.
+    hold = order.account.reserve(order.key, need_of(order, endpoints), now=order.began)
+    try:
+        if no_way is not None:
+            raise no_way
+        take_endpoint(order, endpoints[0])
+        check_window(order)
+        # From here on a refusal bears the generation's id.
         seen.generation_id = order.generation_id
         if looks(world, order.model):
             question = order.question
@@ -84,6 +100,7 @@ async def _ask_model(
         return await _with_cache(request, world, order=order, endpoints=endpoints, wish=wish)
     finally:
         order.account.release(hold)
+        letter.tries[:] = order.tries
 
 
 async def _try_endpoints(
@@ -91,19 +108,19 @@ async def _try_endpoints(
 ) -> web.StreamResponse:
     """The answer of the first endpoint that gives one; what the last one met instead."""
     errors: list[dict[str, Any]] = []
-    for endpoint in endpoints[:-1]:
+    for endpoint in endpoints:
         try:
             return await _try(request, world, order=order, endpoint=endpoint)
         except Refusal as refusal:
             if not _is_the_providers(refusal):
                 raise
-            errors.append(_told(refusal))
             permaslug = order.model.canonical or order.model.id
             order.tries.append(Try(endpoint.provider, permaslug, refusal.status))
-    try:
-        return await _try(request, world, order=order, endpoint=endpoints[-1])
-    except Refusal as refusal:
-        raise _with_earlier(refusal, errors) from None
+            if endpoint is endpoints[-1]:
+                raise _with_earlier(refusal, errors) from None
+            errors.append(_told(refusal))
+    message = "an order that was routed has an endpoint"
+    raise AssertionError(message)
 
 
 async def _try(
@@ -202,6 +219,8 @@ def _is_the_providers(refusal: Refusal) -> bool:
     """Whether a provider refused, and not OpenRouter itself: only then another one may help."""
     if refusal.status != RATE_LIMITED and refusal.status < SERVER_ERRORS:
         return False
+    if refusal.at_provider:
+        return True
     metadata = _error_of(refusal).get("metadata")
     return isinstance(metadata, dict) and metadata.get("provider_name") is not None
 
@@ -229,6 +248,8 @@ def _with_earlier(refusal: Refusal, errors: Sequence[dict[str, Any]]) -> Refusal
     metadata = error.get("metadata") or {}
     if not isinstance(metadata, dict):
         return refusal  # a fault's own words are left as they are
-    body["error"]["metadata"] = {**metadata, "previous_errors": list(errors)}
+    told = metadata.get("previous_errors")
+    later = told if isinstance(told, list) else []
+    body["error"]["metadata"] = {**metadata, "previous_errors": [*errors, *later]}
     refusal.body = msgspec.json.encode(body)
     return refusal

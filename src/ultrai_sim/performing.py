@@ -63,7 +63,9 @@ async def refuse_if_due(world: World, order: Order, *, faults: Sequence[Fault]) 
             late_s = sum(delay(other) for other in faults)
             if late_s:
                 await asyncio.sleep(late_s)
-            raise REFUSALS[fault.kind](fault, around)
+            refusal = REFUSALS[fault.kind](fault, around)
+            refusal.at_provider = fault.provider != "*"
+            raise refusal
 
 
 async def perform(

@@ -95,9 +95,16 @@ class Question:
 
 
 def read_question(
-    body: Mapping[str, Any], messages: Sequence[Any], *, supported: Collection[str]
+    body: Mapping[str, Any],
+    messages: Sequence[Any],
+    *,
+    supported: Collection[str],
+    asked: str = "",
 ) -> Question:
-    """The question of a chat request's body; ``supported`` are the model's parameters."""
+    """The question of a chat request's body to the model ``asked``, with its suffixes.
+
+    ``supported`` are the model's parameters.
+    """
     said = [message for message in messages if isinstance(message, dict)]
     texts = [text_of_message(message) for message in said]
     roles = [message.get("role") for message in said]
@@ -123,7 +130,7 @@ def read_question(
         stop=_stop(wish("stop")),
         seed=seed if isinstance(seed, int) else None,
         top_logprobs=_top(wish("top_logprobs")) if wish("logprobs") is True else None,
-        searches=_searches(body),
+        searches=_searches(body, asked),
         served=_served(body.get("tools")),
         said=said,
         cache_control=body.get("cache_control"),
@@ -190,10 +197,10 @@ def _top(value: Any) -> int:
     return min(max(value, 0), MOST_TOP_LOGPROBS) if isinstance(value, int) else 0
 
 
-def _searches(body: Mapping[str, Any]) -> bool:
+def _searches(body: Mapping[str, Any], asked: str) -> bool:
     """Whether the web is searched: by suffix, plugin or server tool."""
     return (
-        ":online" in str(body.get("model"))
+        ":online" in asked
         or any(
             row.get("id") == "web" and row.get("enabled") is not False
             for row in _rows(body.get("plugins"))

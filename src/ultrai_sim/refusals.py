@@ -48,7 +48,10 @@ HTML = (
 
 
 class Refusal(Exception):
-    """An answer that is an error: status, body bytes, content type, extra headers."""
+    """An answer that is an error: status, body bytes, content type, extra headers.
+
+    ``at_provider``: a fault of one provider made it, so that another one may help.
+    """
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Refusal(Exception):
         self.body = body
         self.headers = dict(headers or {})
         self.content_type = content_type
+        self.at_provider = False
 
 
 def refuse(

@@ -41,6 +41,7 @@ def rendering_of(world: World, order: Order) -> Rendered:
         order.likeness,
         intake.cached,
         intake.written,
+        intake.search,
         order.fee,
         order.served_tier,
         tuple(order.prices.values()),

@@ -72,8 +72,10 @@ def route(
         if len(kept) < len(left):
             funnel.append((step.name, len(kept)))
         left = kept
-    ordered = _ordered(left, wishes, suffix=asked.rpartition(":")[2])
-    return ordered if wishes.get("allow_fallbacks", True) else ordered[:1]
+    ordered = _ordered(left, wishes, suffixes=asked.split(":")[1:])
+    if wishes.get("allow_fallbacks") is not False or wishes.get("order"):
+        return ordered
+    return ordered[:1]
 
 
 def _wishes(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -168,6 +170,15 @@ def _allowed(
             f"visit: {PRIVACY_PAGE}"
         )
         steps.append(Step("Filter by Ignored Providers", lambda e: not e.is_named(ignore), message))
+    order = wishes.get("order")
+    if order and wishes.get("allow_fallbacks") is False:
+        message = (
+            "No allowed providers are available for the selected model. Providers serving "
+            f"{model.id}: {', '.join(slugs)}, but your request's provider.order preference "
+            f"without fallbacks permits only: {', '.join(order)}."
+        )
+        more = {"available_providers": slugs, "requested_providers": list(order)}
+        steps.append(Step("Filter by Provider Order", lambda e: e.is_named(order), message, more))
     return steps
 
 
@@ -236,7 +247,7 @@ def _price_of(endpoint: Endpoint, name: str) -> Decimal:
 
 
 def _ordered(
-    endpoints: Sequence[Endpoint], wishes: Mapping[str, Any], *, suffix: str
+    endpoints: Sequence[Endpoint], wishes: Mapping[str, Any], *, suffixes: Sequence[str]
 ) -> list[Endpoint]:
     """Named ones first, in their order; the rest by what is asked for."""
     sort = wishes.get("sort")
@@ -245,7 +256,7 @@ def _ordered(
     if sort is not None and sort not in SORTS:
         raise _invalid("provider.sort", f"expected one of {'|'.join(SORTS)}")
     ordered = list(endpoints)
-    by = sort or SUFFIX_SORTS.get(suffix)
+    by = sort or next((SUFFIX_SORTS[each] for each in suffixes if each in SUFFIX_SORTS), None)
     if by == "price":
         ordered.sort(key=lambda e: e.usd_per_million("prompt") + e.usd_per_million("completion"))
     elif by == "throughput":

@@ -141,7 +141,7 @@ class World:
     money: Account = field(init=False, repr=False)
     requests: Requests = field(init=False, repr=False)
     generations: Generations = field(init=False, repr=False)
-    read: dict[tuple[bytes, str], tuple[Model, Any]] = field(init=False, repr=False)
+    read: dict[tuple[bytes, str, str], tuple[Model, Any]] = field(init=False, repr=False)
     rendered: dict[tuple[Any, ...], Rendered] = field(init=False, repr=False)
     prompt_cache: PromptCache = field(init=False, repr=False)
     response_cache: ResponseCache = field(init=False, repr=False)

@@ -16,6 +16,7 @@ from ultrai_sim.refusals import Refusal
 from ultrai_sim.terms import AccountTermsError
 
 FREE = "google/gemma-4-31b-it:free"
+ALONE = {"only": ["openai"]}  # no dearer provider may serve, so none is held for
 NOON = 1_795_435_200.0  # Monday, 2026-11-23 12:00 UTC
 DAY = 86_400
 INFERENCE = "sk-or-v1-" + "a" * 64
@@ -75,12 +76,12 @@ def test_a_keys_ceiling_opens_again_when_its_window_is_over(interval, before, af
     small = KeyTerms(INFERENCE, limit_usd="0.0001", limit_reset=interval)
 
     async def story(sim):
-        heard = [await ask(sim, max_tokens=5)]
+        heard = [await ask(sim, max_tokens=5, provider=ALONE)]
         await turn(sim, now=before)
-        heard.append(await ask(sim, max_tokens=5))
+        heard.append(await ask(sim, max_tokens=5, provider=ALONE))
         await turn(sim, now=after)
         left = (await fetch(sim, "/key")).body["data"]["limit_remaining"]
-        heard.append(await ask(sim, max_tokens=5))
+        heard.append(await ask(sim, max_tokens=5, provider=ALONE))
         return heard, left
 
     heard, left = with_simulator(world(small), story)
@@ -91,9 +92,9 @@ def test_a_keys_ceiling_opens_again_when_its_window_is_over(interval, before, af
 
 def test_a_ceiling_without_a_window_never_opens_again():
     async def story(sim):
-        await ask(sim, max_tokens=5)
+        await ask(sim, max_tokens=5, provider=ALONE)
         await turn(sim, advance_s=400 * DAY)
-        return await ask(sim, max_tokens=5)
+        return await ask(sim, max_tokens=5, provider=ALONE)
 
     heard = with_simulator(world(KeyTerms(INFERENCE, limit_usd="0.0001")), story)
     assert heard.status == 403
@@ -102,14 +103,15 @@ def test_a_ceiling_without_a_window_never_opens_again():
 
 def test_the_budget_over_all_keys_tells_when_it_opens_again_and_does():
     other = "sk-or-v1-" + "c" * 64
-    cost = with_simulator(world(), lambda sim: ask(sim, max_tokens=5)).body["usage"]["cost"]
+    alone = with_simulator(world(), lambda sim: ask(sim, max_tokens=5, provider=ALONE))
+    cost = alone.body["usage"]["cost"]
     terms = AccountTerms(budget_usd=f"{cost:.9f}", budget_interval="daily")
 
     async def story(sim):
-        first = await ask(sim, max_tokens=5)
-        refused = await ask(sim, key=other, max_tokens=5)
+        first = await ask(sim, max_tokens=5, provider=ALONE)
+        refused = await ask(sim, key=other, max_tokens=5, provider=ALONE)
         await turn(sim, now="2026-11-24T00:00:00Z")
-        return first, refused, await ask(sim, key=other, max_tokens=5)
+        return first, refused, await ask(sim, key=other, max_tokens=5, provider=ALONE)
 
     keys = KeyTerms(INFERENCE), KeyTerms(other)
     first, refused, later = with_simulator(world(*keys, account=terms), story)

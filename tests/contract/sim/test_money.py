@@ -110,9 +110,9 @@ def test_a_key_has_its_own_ceiling():
     world = World(keys=[KeyTerms("sk-or-v1-small", limit_usd="0.0001", limit_reset="daily")])
 
     async def story(sim):
-        served = await ask(sim, max_tokens=5)
+        served = await ask(sim, max_tokens=5, provider={"only": ["openai"]})
         shown = (await fetch(sim, "/key")).body["data"]
-        return served, (await ask(sim, max_tokens=5)), shown
+        return served, (await ask(sim, max_tokens=5, provider={"only": ["openai"]})), shown
 
     served, refused, shown = with_simulator(world, story)
     assert (served.status, refused.status) == (200, 403)

@@ -15,7 +15,9 @@ WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"t
 
 
 def read(*messages, supported=ALL, **fields):
-    return read_question({"messages": messages, **fields}, messages, supported=supported)
+    body = {"messages": messages, **fields}
+    asked = fields.get("model", "")
+    return read_question(body, messages, supported=supported, asked=asked)
 
 
 def user(content):
