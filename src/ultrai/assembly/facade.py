@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ultrai.domain.attempt import Account
     from ultrai.domain.catalog import Catalog, Endpoint
     from ultrai.domain.drift import Drift
-    from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow
+    from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow, TokenRow
     from ultrai.engine.alerting import Alarm
     from ultrai.engine.handle import RunHandle
     from ultrai.engine.overview import Overview
@@ -203,6 +203,13 @@ class UltrAI:
     async def readiness(self, *, refresh: bool = False) -> Sequence[ReadinessRow]:
         """The verdict on every model of every cocktail, before anything is spent."""
         return await (await self._overview()).readiness(refresh=refresh)
+
+    async def tokens(self, texts: Sequence[str], models: Sequence[str] = ()) -> Sequence[TokenRow]:
+        """What each model would count of the texts; without models, the cocktails' primaries.
+
+        Raises UsageError for a model that does not exist.
+        """
+        return await (await self._overview()).tokens(texts, models)
 
     async def diagnose(self) -> Sequence[Finding]:
         """The doctor's findings on every id of every cocktail, against the live catalogue."""

@@ -40,6 +40,20 @@ def read_documents(paths: Sequence[Path]) -> tuple[Document, ...]:
     )
 
 
+def read_texts(paths: Sequence[Path]) -> tuple[Document, ...]:
+    """As `read_documents`; `-`, at most once, is standard input."""
+    names = [str(path) for path in paths]
+    if names.count(_STANDARD_INPUT) > 1:
+        raise UsageError("'-' is named twice, and standard input can be read once")
+    files = read_documents([path for path in paths if str(path) != _STANDARD_INPUT])
+    if _STANDARD_INPUT not in names:
+        return files
+    data = sys.stdin.buffer.read(LIMIT_FILE_BYTES + 1)
+    place = names.index(_STANDARD_INPUT)
+    text = _decoded(data, "standard input", limit=LIMIT_FILE_BYTES)
+    return (*files[:place], Document(_STANDARD_INPUT, text), *files[place:])
+
+
 def read_prompt(prompt: str | None) -> str:
     """The question itself; `-` or nothing reads standard input."""
     text = prompt if prompt not in (None, _STANDARD_INPUT) else _read_input(prompt is None)
@@ -65,7 +79,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UsageError(
-            f"cannot read {path}: {reason}", hint="-f takes text files that can be read"
+            f"cannot read {path}: {reason}", hint="name text files that can be read"
         ) from error
     return _decoded(data, str(path), limit=LIMIT_FILE_BYTES)
 

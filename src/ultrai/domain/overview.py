@@ -1,4 +1,4 @@
-"""What is known of models at a glance: rows of `ultrai ready`, findings of `ultrai doctor`."""
+"""What is known of models at a glance: rows of `ready` and `tokens`, the doctor's findings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,51 @@ from enum import StrEnum
 
 from ultrai.domain.outcome import Cost
 from ultrai.domain.plan import NotReadyReason
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """How many tokens a model is expected to make of texts.
+
+    `estimates` are those of each text by its tokenizer family alone. `tokens` is their sum as
+    corrected by what the model `counted` of earlier prompts that were `estimated`; both are 0 where
+    it has counted none. `planned` is `tokens` times `margin`: what a window must hold.
+    `is_measured`: the margin was measured with the family's exact tokenizer.
+    """
+
+    model: str
+    tokenizer: str | None
+    estimates: tuple[int, ...]
+    tokens: int
+    planned: int
+    margin: float
+    is_measured: bool
+    context_length: int | None = None
+    counted: int = 0
+    estimated: int = 0
+
+    @property
+    def learned_percent(self) -> int | None:
+        """What it counted, of what was estimated; None: it has counted nothing."""
+        return round(100 * self.counted / self.estimated) if self.estimated else None
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON types."""
+        return {
+            "model": self.model,
+            "tokenizer": self.tokenizer,
+            "estimates": list(self.estimates),
+            "tokens": self.tokens,
+            "planned": self.planned,
+            "margin": self.margin,
+            "margin_is": "measured" if self.is_measured else "not measured",
+            "context_length": self.context_length,
+            "learned": {
+                "counted": self.counted,
+                "estimated": self.estimated,
+                "percent": self.learned_percent,
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)

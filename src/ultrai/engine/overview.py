@@ -12,7 +12,7 @@ from ultrai.domain.catalog import Model
 from ultrai.domain.cocktail import CocktailBook
 from ultrai.domain.errors import UsageError
 from ultrai.domain.outcome import NOT_BILLED
-from ultrai.domain.overview import Finding, ProbeResult, Problem, ReadinessRow
+from ultrai.domain.overview import Finding, ProbeResult, Problem, ReadinessRow, TokenRow
 from ultrai.domain.plan import NotReadyReason, PlannedCandidate
 from ultrai.domain.query import Limits, Message, Query, Sampling
 from ultrai.domain.report import Report
@@ -20,6 +20,7 @@ from ultrai.engine.context import Contexts
 from ultrai.engine.desk import Desk
 from ultrai.engine.planning import plan_run
 from ultrai.engine.resolving import recipe_of_cocktail
+from ultrai.engine.token_rows import token_rows
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.world import World, find_model
 from ultrai.policy.checkup import Patient, Reference, examine
@@ -82,6 +83,25 @@ class Overview:
             find_model=lambda model_id: find_model(world.catalog, model_id),
         )
         return (*findings, *(_unchecked(seat, world) for seat in unknown))
+
+    async def tokens(
+        self, texts: Sequence[str], model_ids: Sequence[str] = ()
+    ) -> Sequence[TokenRow]:
+        """What each model would make of the texts; of no model, the cocktails' primaries.
+
+        Raises UsageError for a model that does not exist.
+        """
+        if model_ids:
+            plan = await self._desk.plan(
+                Ask(messages=_SMALL_QUERY.messages, models=tuple(model_ids))
+            )
+            models = [slot.candidates[0].model for slot in plan.slots]
+            world = await self._desk.world(models)
+        else:
+            seats, world = await self._seats(refresh=False)
+            first = {slot.primary for cocktail in self._book for slot in cocktail.slots}
+            models = [seat.candidate.model for seat in seats if seat.written in first]
+        return token_rows(texts, tuple(dict.fromkeys(models)), world=world)
 
     async def probe_cost(self, model_ids: Sequence[str]) -> int | None:
         """The most that one request to each can cost, in nanodollars; None: not known.

@@ -11,7 +11,7 @@ and never the bound. A plan adds a margin to it, wider where no exact tokenizer 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import mul
 
 from ultrai.domain.query import Message
@@ -27,6 +27,16 @@ _MEMORY = 100_000
 _MOST_TIMES = 4
 _MEASURED_MARGIN = 1.3
 _ASSUMED_MARGIN = 1.6
+_MAKERS: Mapping[str, str] = {
+    "anthropic": "Claude",
+    "deepseek": "DeepSeek",
+    "google": "Gemini",
+    "meta-llama": "Llama3",
+    "mistralai": "Mistral",
+    "openai": "GPT",
+    "qwen": "Qwen",
+    "x-ai": "Grok",
+}
 
 
 @value
@@ -66,6 +76,16 @@ def scale_of(tokenizer: str | None) -> Scale:
     if measured is not None:
         return Scale(measured, _MEASURED_MARGIN, is_measured=True)
     return Scale(ASSUMED.get(name, UNKNOWN), _ASSUMED_MARGIN, is_measured=False)
+
+
+def family_of(model_id: str) -> str | None:
+    """The tokenizer that a model's maker is known to use: where no catalogue says it; else None."""
+    maker, _, name = model_id.lower().rpartition("/")
+    if name.startswith("gemma"):
+        return "Gemma"
+    if name.startswith("llama-4"):
+        return "Llama4"
+    return _MAKERS.get(maker)
 
 
 def text_tokens(text: str, tokenizer: str | None) -> int:
