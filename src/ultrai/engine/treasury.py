@@ -202,7 +202,8 @@ class Envelope:
             raise
         except StoreError as error:
             if not self._is_guarded:
-                return None  # unrecorded, if it was not granted after all: no hard Budget holds
+                self._ledger.post(step)  # it is sent: to be recorded as soon as that is possible
+                return None
             self._take_back(claim, top_up_nanos)
             return f"the ledger cannot be written, and a budget holds: {error}"
         if isinstance(granted, Shortage):

@@ -69,6 +69,7 @@ class LedgerStatements:
     held_by_run: str
     open_attempt: str
     read_attempt: str
+    read_settlement: str
     attempts_of_run: str
     identify_attempt: str
     keep_attempt: str
@@ -105,7 +106,7 @@ def _compile(dialect: Dialect) -> LedgerStatements:
         **_balance_statements(sql, is_postgres=is_postgres),
         **_entry_statements(sql, is_postgres=is_postgres),
         **_run_statements(sql),
-        **_attempt_statements(sql),
+        **_attempt_statements(sql, is_postgres=is_postgres),
         **_attempt_changes(sql),
     )
 
@@ -223,7 +224,8 @@ def _run_statements(sql: Compiler) -> dict[str, str]:
     }
 
 
-def _attempt_statements(sql: Compiler) -> dict[str, str]:
+def _attempt_statements(sql: Compiler, *, is_postgres: bool) -> dict[str, str]:
+    make = postgresql.insert if is_postgres else sqlite.insert
     place = _is(OPEN_ATTEMPTS, "run_id", "slot", "attempt")
     values = {
         column.name: bindparam(column.name, type_=column.type) for column in OPEN_ATTEMPTS.columns
@@ -231,7 +233,15 @@ def _attempt_statements(sql: Compiler) -> dict[str, str]:
     within_run = select(*values.values()).where(OPEN_RUNS.c.run_id == values["run_id"])
     return {
         # Only while its Run is open: somebody else may have wound it up, and given its money back.
-        "open_attempt": sql(insert(OPEN_ATTEMPTS).from_select([*values], within_run)),
+        "open_attempt": sql(
+            make(OPEN_ATTEMPTS).from_select([*values], within_run).on_conflict_do_nothing()
+        ),
+        "read_settlement": sql(
+            select(ENTRIES.c.seq).where(
+                *_is(ENTRIES, "run_id", "slot", "attempt"),
+                ENTRIES.c.kind == literal_column("'settlement'"),
+            )
+        ),
         "read_attempt": sql(
             select(
                 OPEN_ATTEMPTS.c.payer,

@@ -158,8 +158,8 @@ class Session:
     def _start(self, step: Start) -> Grant | Shortage | None:
         place = step.place
         payer = self._payer_of(place.run_id)
-        if payer is None:
-            return None  # wound up meanwhile: this process was taken for dead
+        if payer is None or self._was_settled(place):
+            return None  # wound up meanwhile, for this process was taken for dead; or told before
         shortage = self._balances.shortage(
             payer, None if step.bound_nanos is None else step.top_up_nanos
         )
@@ -201,6 +201,16 @@ class Session:
             self._balances.move(payer, held=step.top_up_nanos)
             self._memory.hold(place.run_id, place.slot, nanos=step.top_up_nanos)
         return Grant({place.slot: step.top_up_nanos}, capped=bool(self._balances.hard(payer)))
+
+    def _was_settled(self, place: Place) -> bool:
+        """Only what is told again, after a transaction that failed, can have been settled before.
+
+        The memory knows nothing of such a Run.
+        """
+        if place.run_id in self._memory.payers:
+            return False
+        self._cursor.execute(self._statements.read_settlement, at_place(place))
+        return self._cursor.fetchone() is not None
 
     def _settle(self, step: Settle) -> None:
         unknown = not step.cost.state.is_known

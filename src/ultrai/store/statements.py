@@ -36,6 +36,13 @@ _REMEMBER_HEALTH = text(
     " SET payload = excluded.payload, updated_at = excluded.updated_at"
 )
 
+# Nobody waits for a lock for ever, and whoever has locks and was frozen, or cut off, loses them
+# before the others lose patience.
+_SET_LIMITS = (
+    "SELECT set_config('lock_timeout', '10s', true),"
+    " set_config('idle_in_transaction_session_timeout', '5s', true)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Statements:
@@ -74,8 +81,8 @@ def _compile(dialect: Dialect) -> Statements:
     ending = ("status", "cost_nanos", "cost_known", "finished_at", "owner")
     return Statements(
         # A deferred transaction that turns writer halfway can fail without having waited.
-        # PostgreSQL's driver begins by itself; nobody waits for a lock for ever.
-        begin="BEGIN IMMEDIATE" if dialect.name == "sqlite" else "SET LOCAL lock_timeout = '10s'",
+        # PostgreSQL's driver begins by itself.
+        begin="BEGIN IMMEDIATE" if dialect.name == "sqlite" else _SET_LIMITS,
         insert_run=sql(insert(RUNS)),
         finish_run=sql(_FINISH_RUN),
         insert_events=sql(insert(EVENTS)),

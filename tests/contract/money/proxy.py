@@ -1,4 +1,4 @@
-"""Stands between a client and a PostgreSQL, and can lose the answer to a COMMIT."""
+"""Stands between a client and a PostgreSQL, and can lose a COMMIT or the answer to it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from sqlalchemy import make_url
 
 
 class CuttingProxy:
-    """`commits` were sent through it. The one with the number `lose` takes place unanswered.
+    """`commits` were sent through it. At the one with the number `lose` the line is cut.
 
-    When the server has answered that COMMIT, both ends of its connection are closed and the client
-    never sees the answer. Used as a context manager.
+    That is when the server has answered it, so that it took place unheard; or, unless `arrives`,
+    before the server has it. Used as a context manager.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, arrives: bool = True) -> None:
         self.commits = 0
         self.lose: int | None = None
+        self._arrives = arrives
         self._target = make_url(address)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
@@ -73,8 +74,11 @@ class CuttingProxy:
                         self.commits += 1
                         if self.commits == self.lose:
                             deaf.set()
+                if deaf.is_set() and not self._arrives:
+                    break
                 server.sendall(data)
         _cut(server)
+        _cut(client)
 
     def _back(self, client: socket.socket, server: socket.socket, deaf: threading.Event) -> None:
         with suppress(OSError):

@@ -130,6 +130,20 @@ def test_what_the_server_ends_for_anothers_sake_is_tried_once_more(
     assert state(database) == (0, 0, 0)
 
 
+def test_whoever_is_frozen_with_the_ledger_in_hand_loses_it_before_others_lose_patience(
+    database: Database,
+) -> None:
+    def limit(name: str) -> str:
+        def show(cursor: Any) -> str:
+            cursor.execute(f"SHOW {name}")
+            return str(cursor.fetchone()[0])
+
+        return database.transact(show)
+
+    assert limit("idle_in_transaction_session_timeout") == "5s"
+    assert limit("lock_timeout") == "10s"
+
+
 def test_runs_are_stored_there_too(database: Database) -> None:
     from tests.unit.store.stories import whole_run
 

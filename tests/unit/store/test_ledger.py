@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -153,6 +154,27 @@ def test_settling_twice_counts_once(database: Database) -> None:
     do(database, reserve(payer(), 100), start(), settle(30), settle(70))
     do(database, settle(99))
     assert state(database) == (30, 0, 0)
+
+
+@pytest.mark.parametrize("facts", [{}, UNKNOWN], ids=["known", "unknown"])
+def test_a_whole_run_told_twice_counts_once(database: Database, facts: dict[str, Any]) -> None:
+    BudgetBook(database).set(ALL)
+    do(database, reserve(payer(), 100, 50))
+    steps = (
+        replace(start(bound=130), top_up_nanos=30),
+        Identify(Place("run_1", 0, 1), "gen-1"),
+        settle(40, held=130, **facts),
+        Release("run_1", 1, AT, 50),
+    )
+    for _ in range(2):
+        do(database, *steps)
+        assert state(database) == (40, 0, int(bool(facts)))
+        database.writer._committer._teller.forget()  # as after a COMMIT that nobody answered
+    for _ in range(2):
+        do(database, *steps, Close("run_1", AT))
+        assert state(database) == (40, 0, int(bool(facts)))
+        database.writer._committer._teller.forget()
+    assert verify(database).problems == ()
 
 
 def test_an_attempt_that_was_never_started_settles_nothing(database: Database) -> None:
