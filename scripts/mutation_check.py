@@ -34,7 +34,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(__file__).with_name("mutations.toml")
 COPIED = ("src", "tests", "pyproject.toml", "docs", "examples")
-PATIENCE_S = 240
+PATIENCE_S = 900  # a machine may be busy; a test that hangs ends by its own limit
 LONGEST_TEST_S = 30
 WORLDS = 200
 _FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
@@ -64,11 +64,12 @@ class Mutation:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What noticed it; `by` None: nothing did."""
+    """What noticed it; `by` None: nothing did. `invalid`: why this says nothing, if so."""
 
     mutation: Mutation
     by: str | None
     seconds: float
+    invalid: str | None = None
 
 
 def load() -> list[Mutation]:
@@ -83,8 +84,15 @@ def check(mutation: Mutation) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="ultrai-mutant-") as name:
         tree = _copy(Path(name))
         mutation.apply(tree)
-        by = _noticed_by(tree, mutation.tests)
-    return Verdict(mutation, by, time.perf_counter() - began)
+        try:
+            by, invalid = _noticed_by(tree, mutation.tests), None
+        except NothingSaidError as error:
+            by, invalid = None, str(error)
+    return Verdict(mutation, by, time.perf_counter() - began, invalid)
+
+
+class NothingSaidError(Exception):
+    """What ran neither passed nor failed: nothing was noticed, and nothing was missed."""
 
 
 def _copy(tree: Path) -> Path:
@@ -111,15 +119,14 @@ def _noticed_by(tree: Path, tests: Sequence[str]) -> str | None:
         f"timeout={LONGEST_TEST_S}",
         *tests,
     )
-    if told is None:
-        return "a test that never ends"
     code, output = told
     if code:
         failed = _FAILED.search(output)
-        return failed.group(1) if failed else "the tests do not even start"
+        if failed is None:  # broken so that it cannot even be imported: no test was asked
+            message = "the tests do not even start"
+            raise NothingSaidError(message)
+        return failed.group(1)
     told = _run(tree, "-m", "tests.simulation.soak", "--jobs", "1", "--worlds", str(WORLDS))
-    if told is None:
-        return "a world that never ends"
     code, output = told
     found = _SEED.search(output)
     if code or found:
@@ -127,8 +134,8 @@ def _noticed_by(tree: Path, tests: Sequence[str]) -> str | None:
     return None
 
 
-def _run(tree: Path, *arguments: str) -> tuple[int, str] | None:
-    """Exit code and output, None when it does not end."""
+def _run(tree: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and output. Raises NothingSaidError when it does not end."""
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
@@ -141,7 +148,8 @@ def _run(tree: Path, *arguments: str) -> tuple[int, str] | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return None
+        message = f"nothing ended within {PATIENCE_S} s"
+        raise NothingSaidError(message) from None
     return done.returncode, done.stdout + done.stderr
 
 
@@ -168,7 +176,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not mutations:
         _say(f"no mutation is called {', '.join(options.only)}; --list names them")
         return 2
-    broken = _prove_sound(mutations)
+    try:
+        broken = _prove_sound(mutations)
+    except NothingSaidError as error:
+        broken = str(error)
     if broken is not None:
         _say(f"nothing can be proven: without any mutation this fails: {broken}")
         return 2
@@ -190,9 +201,11 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
     mutation = verdict.mutation
     if as_json:
         row = {"name": mutation.name, "by": verdict.by, "seconds": round(verdict.seconds, 1)}
+        row |= {} if verdict.invalid is None else {"invalid": verdict.invalid}
         _say(json.dumps(row))
         return
-    _say(f"{mutation.name:32} {verdict.seconds:5.0f} s  {verdict.by or 'SURVIVED'}")
+    told = verdict.by or (verdict.invalid and f"SAYS NOTHING: {verdict.invalid}") or "SURVIVED"
+    _say(f"{mutation.name:32} {verdict.seconds:5.0f} s  {told}")
 
 
 def _say(line: str) -> None:

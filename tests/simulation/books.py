@@ -17,7 +17,10 @@ NAME = "of-the-world"
 
 @dataclass
 class Books:
-    """`posted`: nanodollars by generation id, and whether they are known."""
+    """`posted`: nanodollars by generation id, with what was corrected, and whether they are known.
+
+    `corrections`: by the state that came of them. `unasked`: Attempts still to be asked about.
+    """
 
     problems: list[str] = field(default_factory=list)
     held_nanos: int = 0
@@ -25,6 +28,8 @@ class Books:
     open_runs: int = 0
     posted: dict[str, tuple[int, bool]] = field(default_factory=dict)
     attempts: Counter[str] = field(default_factory=Counter)
+    corrections: Counter[str] = field(default_factory=Counter)
+    unasked: int = 0
     unbalanced: list[str] = field(default_factory=list)
 
 
@@ -73,6 +78,17 @@ def _look(path: Path, books: Books) -> list[str]:
             books.attempts[model] += 1
             if generation_id is not None and nanos is not None:  # its price was known
                 books.posted[generation_id] = posted, not unknown
+        for generation_id, posted, unknown, state in connection.execute(
+            "SELECT generation_id, posted_delta, unknown_delta, cost_state"
+            " FROM ledger_entries WHERE kind = 'correction'"
+        ):
+            books.corrections[state] += 1
+            if generation_id in books.posted:
+                before, known = books.posted[generation_id]
+                books.posted[generation_id] = before + posted, known or unknown < 0
+        (books.unasked,) = connection.execute(
+            "SELECT count(*) FROM open_attempts WHERE settled"
+        ).fetchone()
         balances = connection.execute(
             "SELECT budget, posted_nanos, held_nanos, unknown FROM balances WHERE counted"
         ).fetchall()

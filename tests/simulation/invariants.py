@@ -22,7 +22,7 @@ GRACE_MS = 1500  # the way of the last bytes and the settling of what was cancel
 JITTER_S = 1.0  # how differently two requests may travel
 FREE_PER_MINUTE = 20
 # The upstream itself says something untrue about money, or nothing.
-UNTRUE = ("usage", "wrong_", "cost", "endless", "huge", "garbage", "utf8", "json")
+UNTRUE = ("usage", "cost")
 
 
 def violations(play: Play) -> list[str]:
@@ -264,7 +264,7 @@ def _never_too_many(play: Play) -> Iterator[str]:
 def _free_window_holds(play: Play) -> Iterator[str]:
     if play.died_at is not None:
         return  # a new process does not know what the dead one has started
-    starts = [s.started_at for s in play.world.chats() if (s.model or "").endswith(":free")]
+    starts = _free_starts(play)
     for first, last in zip(starts, starts[FREE_PER_MINUTE:], strict=False):
         if last - first < 60 - JITTER_S:
             yield f"{FREE_PER_MINUTE + 1} free requests within {last - first:.2f} s"
@@ -327,6 +327,16 @@ def _the_ledger_is_the_bill(play: Play) -> Iterator[str]:
             yield f"{line.generation_id} stands at {nanos} in the ledger, billed was {billed}"
 
 
+def _nothing_stays_open(play: Play) -> Iterator[str]:
+    """Once all was reconciled, each cost is known or given up, and the bill lies within."""
+    books = play.books[-1]
+    if books.unasked:
+        yield f"{books.unasked} attempts are still to be asked about"
+    total = sum(reported_nanos(line.cost_wire) or 0 for line in play.world.bill)
+    if total > books.posted_nanos and not _untrue(play):
+        yield f"billed was {total} in all, and {books.posted_nanos} are posted"
+
+
 def _the_budget_holds(play: Play) -> Iterator[str]:
     limit = play.terms.budget_nanos
     if limit is None:
@@ -339,6 +349,32 @@ def _the_budget_holds(play: Play) -> Iterator[str]:
     )
     if spent > limit:
         yield f"{spent} nanodollars were billed under a budget of {limit}"
+
+
+# Limits that a world must have come near, or it says nothing about them.
+PRESSED = ("a budget is half used", "a cap is half used", "a free minute is full")
+
+
+def pressed(play: Play) -> Iterator[str]:
+    """Which limits this world came near."""
+    limit = play.terms.budget_nanos
+    if limit is not None and play.books[0].posted_nanos * 2 > limit:
+        yield PRESSED[0]
+    for asked in play.asked:
+        report, cap = asked.report, asked.question.max_cost_usd
+        if report is not None and cap is not None:
+            spent = sum(attempt.cost.nanos or 0 for _, attempt in _attempts(report))
+            if spent * 2 > parse_usd(cap):
+                yield PRESSED[1]
+    starts = _free_starts(play)
+    for first, last in zip(starts, starts[FREE_PER_MINUTE - 1 :], strict=False):
+        if last - first < 60:
+            yield PRESSED[2]
+            return
+
+
+def _free_starts(play: Play) -> list[float]:
+    return [s.started_at for s in play.world.chats() if (s.model or "").endswith(":free")]
 
 
 def _untrue(play: Play) -> set[str | None]:
@@ -380,5 +416,6 @@ _OF_ALL: Sequence[Callable[[Play], Iterator[str]]] = (
     _the_ledger_holds,
     _every_request_was_announced,
     _the_ledger_is_the_bill,
+    _nothing_stays_open,
     _the_budget_holds,
 )

@@ -18,12 +18,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from tests.simulation.invariants import violations
+from tests.simulation.invariants import PRESSED, pressed, violations
 from tests.simulation.stage import Play, play_seed
 from tests.simulation.telling import tell
 from tests.simulation.worlds import ACTIONS, CRASH_POINTS
 
-from ultrai.domain.outcome import FailureKind, Remedy
+from ultrai.domain.outcome import CostState, FailureKind, Remedy
 from ultrai_sim.faults import KINDS
 
 ENOUGH = 20
@@ -60,6 +60,8 @@ MUST: Mapping[str, Sequence[str]] = {
     "fault": list(KINDS),
     "crash point": CRASH_POINTS,
     "action": ACTIONS,
+    "cost state": [state.value for state in CostState],
+    "pressed": PRESSED,
 }
 
 
@@ -70,6 +72,8 @@ def cover(play: Play) -> Coverage:
         coverage.add("fault", seen.faults)
     if play.died_at is not None:
         coverage.add("crash point", [play.died_at])
+    coverage.add("cost state", play.books[-1].corrections.elements())
+    coverage.add("pressed", pressed(play))
     for asked in play.asked:
         if asked.question.action and asked.ended != "error":
             coverage.add("action", [asked.question.action])

@@ -217,6 +217,8 @@ class _Stage:
                 )
             )
             self.play.healed = await handle.report()
+            async for _ in (await ultrai.reconciliation()).run(watch=True):
+                """Until every cost is known, or given up."""
 
     async def _look_back(self, ultrai: UltrAI) -> None:
         """What a new process finds of the dead one's runs, and what it makes of them."""
@@ -318,8 +320,8 @@ class _Stage:
                 answers_as=each.id,
                 context_length=each.window,
                 max_completion_tokens=8000,
-                pricing={"prompt": each.prompt_usd, "completion": each.completion_usd},
-                providers=(each.provider,),
+                pricing=each.pricing,
+                providers=each.providers,
                 reasoning={"mandatory": True} if each.reasons else None,
                 retired=each.retired,
             )
@@ -333,6 +335,7 @@ class _Stage:
             account=terms.account,
             keys=(terms.key,),
             usage_dialect=terms.usage_dialect,
+            generation_lag_s=terms.generation_lag_s,
             comments=terms.comments,
             says={} if terms.says is None else {"*": terms.says},
             clock=lambda: self.clock.now().timestamp(),

@@ -84,7 +84,9 @@ def _short(text: object) -> str:
 
 
 def _failed(facts: Mapping[str, Any]) -> str:
-    failure = facts["failure"]
+    failure = facts.get("failure")
+    if failure is None:
+        return f"ended, {facts.get('outcome') or facts.get('state') or 'without an answer'}"
     status = "" if failure["status"] is None else f", status {failure['status']}"
     remedy = (failure.get("remedy") or "no remedy").replace("_", " ")
     return f"failed, {failure['kind']}{status}, {remedy}: {failure['message']}"
@@ -114,6 +116,7 @@ _PHRASES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "text_delta": lambda f: f"text {_short(f['text'])}",
     "reasoning_delta": lambda f: f"reasoning {_short(f['text'])}",
     "attempt_failed": _failed,
+    "slot_failed": _failed,
     "slot_answered": _answered,
     "report": lambda f: f"report: {f['status']}, {_usd(f['cost_usd'])}",
 }

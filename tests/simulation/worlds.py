@@ -8,7 +8,9 @@ meanwhile and at which point the process dies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from random import Random
 
 from tests.simulation.breakage import draw_faults
@@ -42,12 +44,11 @@ class ModelTerms:
     """One model of the world's catalogue."""
 
     id: str
-    prompt_usd: str
-    completion_usd: str
+    pricing: Mapping[str, object]
     window: int
     reasons: bool = False
     retired: bool = False
-    provider: str = "OpenAI"
+    providers: tuple[str, ...] = ("OpenAI",)
 
     @property
     def is_free(self) -> bool:
@@ -104,6 +105,7 @@ class WorldTerms:
     crash_at: str | None = None
     crash_after: int = 1  # the how-manieth time that point is reached
     budget_nanos: int | None = None  # one hard budget over everything
+    generation_lag_s: float = 0.0  # how late the upstream tells what an Attempt has cost
 
 
 def draw_world(seed: int) -> WorldTerms:
@@ -113,7 +115,7 @@ def draw_world(seed: int) -> WorldTerms:
     ids = [model.id for model in models if not model.retired]
     questions = _draw_questions(source, models)
     crash_at = source.choice(CRASH_POINTS) if source.random() < 0.4 else None
-    return WorldTerms(
+    terms = WorldTerms(
         seed=seed,
         models=models,
         faults=draw_faults(source, ids),
@@ -146,7 +148,50 @@ def draw_world(seed: int) -> WorldTerms:
         crash_after=1 if source.random() < 0.6 else source.randint(2, 4),
         # From what pays for no run at all to what pays for all of them.
         budget_nanos=int(10 ** source.uniform(5, 9)) if source.random() < 0.3 else None,
+        # Now and then so late that the reconciler has to come again, or gives up.
+        generation_lag_s=source.choice((0.0, 0.0, 0.0, 5.0, 91_000.0, 200_000.0)),
     )
+    pressing = source.random()
+    if pressing < 0.05:
+        return _make_thrifty(terms, source)
+    return _make_crowded(terms, source) if pressing < 0.07 else terms
+
+
+def _make_thrifty(terms: WorldTerms, source: Random) -> WorldTerms:
+    """The same with means that pay for a question or two: answers as long as they may be."""
+    asked = replace(terms.questions[0], max_tokens=200, deadline_s=180.0, pause_s=40.0, action=None)
+    prices = {model.id: Decimal(str(model.pricing["completion"])) for model in terms.models}
+    needed_usd = sum(250 * max(prices[each] for each in slot) for slot in asked.slots)
+    questions = []
+    for number in range(4):
+        cap = f"{needed_usd * Decimal(source.uniform(0.8, 1.6)):.9f}"
+        prompt = asked.prompt.replace("Question 0", f"Question {number}")[:80]
+        capped = cap if needed_usd and source.random() < 0.5 else None
+        questions.append(replace(asked, prompt=prompt, max_cost_usd=capped))
+    budget_nanos = int(needed_usd * Decimal(source.uniform(1, 2.5)) * 10**9) or None
+    # What was cut has to be paid, so that there may be too little for whoever is asked next.
+    faults = (Fault(kind="cut", attempts=(1, 3)),) if source.random() < 0.5 else terms.faults
+    terms = replace(terms, faults=faults, says=None, budget_nanos=budget_nanos)
+    return replace(terms, questions=tuple(questions))
+
+
+def _make_crowded(terms: WorldTerms, source: Random) -> WorldTerms:
+    """The same with so many free requests that a minute's share of them is used up."""
+    models = tuple(
+        replace(model, id=f"{model.id.removesuffix(':free')}:free", pricing=_FREE, retired=False)
+        if number
+        else model
+        for number, model in enumerate(terms.models)
+    )
+    slots = tuple((model.id,) for model in models[1:])
+    questions = []
+    for number in range(-(-30 // len(slots))):
+        prompt = f"Question {number}: {source.choice(_WORDS)}"
+        questions.append(
+            replace(terms.questions[0], prompt=prompt, slots=slots, named=True, pause_s=0.0)
+        )
+    account = AccountTerms(credits_usd="1000")
+    return replace(terms, models=models, questions=tuple(questions), account=account, faults=())
 
 
 def _draw_models(source: Random) -> tuple[ModelTerms, ...]:
@@ -154,18 +199,28 @@ def _draw_models(source: Random) -> tuple[ModelTerms, ...]:
     for number in range(source.randint(3, 9)):
         free = number > 0 and source.random() < 0.15  # the healed world asks paid ones
         per_token = source.choice(("0.0000001", "0.00000025", "0.000002", "0.000015"))
+        makers = ("OpenAI", "Google", "DeepInfra", "Mistral")
         models.append(
             ModelTerms(
                 id=f"maker{number % 3}/model-{number}" + (":free" if free else ""),
-                prompt_usd="0" if free else per_token,
-                completion_usd="0" if free else f"{float(per_token) * 4:.9f}",
+                pricing=_FREE if free else _draw_prices(source, Decimal(per_token)),
                 window=source.choice((8_000, 128_000)),
                 reasons=source.random() < 0.2,
                 retired=number > 2 and source.random() < 0.15,
-                provider=source.choice(("OpenAI", "Google", "DeepInfra", "Mistral")),
+                providers=tuple(source.sample(makers, source.choice((1, 1, 2)))),
             )
         )
     return tuple(models)
+
+
+def _draw_prices(source: Random, per_token: Decimal) -> Mapping[str, object]:
+    prices: dict[str, object] = {"prompt": f"{per_token:f}", "completion": f"{per_token * 4:f}"}
+    if source.random() < 0.1:
+        prices["request"] = "0.0001"
+    if source.random() < 0.1:
+        dearer = {"prompt": f"{per_token * 3:f}", "completion": f"{per_token * 12:f}"}
+        prices["overrides"] = [{"min_prompt_tokens": source.choice((5, 4000)), **dearer}]
+    return prices
 
 
 def _draw_account(source: Random) -> AccountTerms:
@@ -213,4 +268,5 @@ def _draw_question(source: Random, ids: list[str], number: int) -> Question:
     )
 
 
+_FREE: Mapping[str, object] = {"prompt": "0", "completion": "0"}
 _WORDS = ("quantum", "café", "naïve", "growth", "river", "数字", "энтропия", "🧪", "market", "loop")
