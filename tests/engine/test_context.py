@@ -96,10 +96,8 @@ def test_a_backup_with_another_window_gets_its_own():
     assert "input_retrieved" in codes(report)
 
 
-def test_a_task_over_the_whole_is_shortened_sentence_by_sentence():
-    room = bar()
-    asked = (Message("user", "Summarise the book."),)
-    report = room.ask(replace(ASK, messages=asked, models=(SMALL,)))
+def test_a_text_is_shortened_sentence_by_sentence_where_that_is_named():
+    report = bar().ask(replace(ASK, models=(SMALL,), fit=FitWish.COMPRESS))
     assert report.slots[0].fit["mode"] == "compress"
     assert "input_compressed" in codes(report)
 
@@ -161,8 +159,3 @@ def test_a_question_without_documents_has_no_fit():
     report = bar().ask(Ask(models=(SMALL,)))
     assert report.slots[0].fit is None
     assert report.to_dict()["slots"][0]["fit"] is None
-
-
-def test_summarising_is_not_available_yet():
-    with pytest.raises(UsageError, match="not available yet"):
-        bar().ask(replace(ASK, models=(SMALL,), fit=FitWish.SUMMARISE))

@@ -46,6 +46,7 @@ def tuning_of(settings: Settings) -> Tuning:
         free_upstreams=frozenset({LOCAL, *free}),
         fit=settings.fit,
         fit_retrieve_tokens=settings.fit_retrieve_tokens,
+        fit_summariser=settings.fit_summariser,
     )
 
 

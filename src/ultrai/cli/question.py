@@ -104,7 +104,7 @@ def _subject_options() -> list[Callable[[Any], Any]]:
         click.option(
             "--fit",
             metavar="MODE",
-            help="Files too long for a model: auto, whole, retrieve, compress, refuse.",
+            help="Files too long: auto, whole, retrieve, summarise, compress, refuse.",
         ),
         click.option(
             "--pin",
@@ -233,7 +233,8 @@ def fit_of(word: str | None) -> FitWish | None:
         return None if word is None else FitWish(word.strip().casefold())
     except ValueError:
         raise UsageError(
-            f"--fit {word!r} is not a mode", hint="auto, whole, retrieve, compress or refuse"
+            f"--fit {word!r} is not a mode",
+            hint="auto, whole, retrieve, summarise, compress, refuse",
         ) from None
 
 

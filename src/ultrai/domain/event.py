@@ -17,6 +17,7 @@ back as it was.
 | slot_answered | answer, usage, cost, facts: elapsed_ms, answered_by, fallback |
 | slot_failed | failure (or None when cancelled), facts: state, elapsed_ms |
 | notice | notice |
+| summary | what the Event named by fact `of` has; fact `part` in place of the slot |
 | report | facts: status, finished_at, elapsed_ms, exit_code; `report` in the live stream |
 
 A delta may stand for several of its Attempt: those that a slow reader has not fetched, and those
@@ -28,7 +29,7 @@ between; within a Slot nothing but text of that Attempt does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ class EventType(StrEnum):
     SYNTHESIS_STARTED = "synthesis_started"
     SYNTHESIS_DELTA = "synthesis_delta"
     SYNTHESIS_DONE = "synthesis_done"
+    SUMMARY = "summary"
     REPORT = "report"
 
 
@@ -104,6 +106,15 @@ class Event:
         self._add_values(shape)
         shape.update(self.facts)
         return shape
+
+    def inner(self) -> Event:
+        """Of a `summary` Event: the Event of a Slot that it stands for, the part as the Slot."""
+        part = self.facts.get("part")
+        return replace(
+            self,
+            type=EventType(str(self.facts["of"])),
+            slot=part if isinstance(part, int) else None,
+        )
 
     def _add_values(self, shape: dict[str, object]) -> None:
         for name, part in (

@@ -20,6 +20,7 @@ from ultrai.domain.report import (
     RunStatus,
     SlotReport,
     SlotState,
+    SummaryReport,
 )
 
 
@@ -139,6 +140,8 @@ class ReportFold:
         self._query: Mapping[str, object] = {}
         self._slots: list[_Slot] = []
         self._notices: list[Notice] = []
+        self._summary: ReportFold | None = None
+        self._sources: Sequence[Mapping[str, object]] = ()
         self._last_ms = 0
 
     def apply(self, event: Event) -> None:
@@ -160,12 +163,15 @@ class ReportFold:
             elapsed_ms=self._elapsed_ms,
             slots=tuple(slot.value() for slot in self._slots),
             notices=tuple(self._notices),
+            summary=self._summarised(),
             resumed_from=self._resumed_from,
         )
 
     def interrupt(self) -> Report:
         """The Report of a Run whose process died: `interrupted`, its open Slots `cancelled`."""
         if self._status is RunStatus.RUNNING:
+            if self._summary is not None:
+                self._summary.interrupt()
             self._status = RunStatus.INTERRUPTED
             self._elapsed_ms = self._last_ms
             for slot in self._slots:
@@ -186,6 +192,20 @@ class ReportFold:
     def _planned(self, event: Event) -> None:
         rows = cast("Sequence[Mapping[str, object]]", event.facts["slots"])
         self._slots = [_Slot(index, str(row["primary"])) for index, row in enumerate(rows)]
+
+    def _summary_told(self, event: Event) -> None:
+        """A summary's requests are told like Slots, of a Run of its own within this one."""
+        inner = event.inner()
+        if inner.type is EventType.PLANNED:
+            self._summary = ReportFold()
+            self._sources = cast("Sequence[Mapping[str, object]]", inner.facts["slots"])
+        if self._summary is not None:
+            self._summary.apply(inner)
+
+    def _summarised(self) -> SummaryReport | None:
+        if self._summary is None:
+            return None
+        return SummaryReport(self._summary.report().slots, tuple(self._sources))
 
     def _slot_started(self, event: Event) -> None:
         slot = self._slot(event)
@@ -267,5 +287,6 @@ _HANDLERS: Mapping[EventType, Callable[[ReportFold, Event], None]] = {
     EventType.SLOT_ANSWERED: ReportFold._slot_answered,
     EventType.SLOT_FAILED: ReportFold._slot_failed,
     EventType.NOTICE: ReportFold._notice,
+    EventType.SUMMARY: ReportFold._summary_told,
     EventType.REPORT: ReportFold._report,
 }

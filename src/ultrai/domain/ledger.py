@@ -15,6 +15,9 @@ from ultrai.domain.budget import Budget, Payer
 from ultrai.domain.outcome import NO_USAGE, Cost, Usage
 from ultrai.domain.value import value
 
+FIRST_SUMMARY_SLOT = 1000
+"""Where the requests of a summary have their places: behind all Slots of a Run."""
+
 
 class EntryKind(StrEnum):
     """What an Entry does.

@@ -40,6 +40,9 @@ class NoticeCode(StrEnum):
     INPUT_CLEANED = "input_cleaned"
     INPUT_RETRIEVED = "input_retrieved"
     INPUT_COMPRESSED = "input_compressed"
+    INPUT_SUMMARISED = "input_summarised"
+    SUMMARY_PLANNED = "summary_planned"
+    SUMMARY_INCOMPLETE = "summary_incomplete"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ultrai.domain.fitting import Fit
+from ultrai.domain.fitting import Fit, Lines
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice
 from ultrai.domain.value import value
@@ -71,11 +71,6 @@ class PlannedCandidate:
         verdict = self.not_ready
         return verdict is None or verdict.reason is NotReadyReason.COOLING_DOWN
 
-    @property
-    def fit_facts(self) -> dict[str, object]:
-        """`fit` as a fact of an Event; nothing where there is none."""
-        return {} if self.fit is None else {"fit": self.fit.to_dict()}
-
     def to_dict(self) -> dict[str, object]:
         """JSON types, for `ultrai plan --json` and the `planned` Event."""
         verdict = self.not_ready
@@ -138,6 +133,64 @@ class Bracket:
     expected: int | None
     high: int | None
 
+    def to_dict(self) -> dict[str, object]:
+        """JSON types: amounts in USD."""
+        return {
+            "low": _usd(self.low),
+            "expected": _usd(self.expected),
+            "high": _usd(self.high),
+        }
+
+
+@value
+class PlannedPart:
+    """One request that summarises, planned like a Slot: which lines of which document.
+
+    Level 0 summarises the text itself, each further one the summaries of the one before.
+    """
+
+    slot: PlannedSlot
+    name: str
+    lines: Lines
+    level: int
+
+    def to_facts(self) -> dict[str, object]:
+        """JSON types, for the Event that announces it."""
+        return {
+            "primary": self.slot.primary,
+            "name": self.name,
+            **self.lines.to_dict(),
+            "level": self.level,
+        }
+
+
+@value
+class PlannedSummary:
+    """The requests that summarise documents before Slots are asked, level after level.
+
+    `part_tokens` is the size of the parts of the first level, `most_tokens` what the smallest room
+    holds of summaries; `cost_nanos` is that of all requests, one Attempt each.
+    """
+
+    parts: tuple[PlannedPart, ...]
+    part_tokens: int
+    most_tokens: int
+    cost_nanos: Bracket
+
+    @property
+    def model(self) -> str:
+        """Who writes it."""
+        return self.parts[0].slot.primary
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON types, for `ultrai plan --json`."""
+        return {
+            "model": self.model,
+            "backups": [c.model for c in self.parts[0].slot.candidates[1:]],
+            "requests": len(self.parts),
+            "cost_usd": self.cost_nanos.to_dict(),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -148,6 +201,7 @@ class Plan:
     cost_nanos: Bracket
     expected_ms: int | None
     notices: tuple[Notice, ...] = ()
+    summary: PlannedSummary | None = None
 
     def to_facts(self) -> dict[str, object]:
         """The short form that the `planned` Event carries."""
@@ -159,24 +213,21 @@ class Plan:
             }
             for slot in self.slots
         ]
-        return {"slots": slots, "cost_usd": self._bracket(), "expected_ms": self.expected_ms}
+        return {
+            "slots": slots,
+            "cost_usd": self.cost_nanos.to_dict(),
+            "expected_ms": self.expected_ms,
+        }
 
     def to_dict(self) -> dict[str, object]:
         """JSON types, for `ultrai plan --json`."""
         return {
             "cocktail": self.cocktail,
             "slots": [slot.to_dict() for slot in self.slots],
-            "cost_usd": self._bracket(),
+            "summary": None if self.summary is None else self.summary.to_dict(),
+            "cost_usd": self.cost_nanos.to_dict(),
             "expected_ms": self.expected_ms,
             "notices": [notice.to_dict() for notice in self.notices],
-        }
-
-    def _bracket(self) -> dict[str, object]:
-        bracket = self.cost_nanos
-        return {
-            "low": _usd(bracket.low),
-            "expected": _usd(bracket.expected),
-            "high": _usd(bracket.high),
         }
 
 

@@ -151,6 +151,22 @@ class SlotReport:
 
 
 @value
+class SummaryReport:
+    """The requests that summarised documents for the Slots, each told like a Slot.
+
+    `sources` say of each which lines of which document it summarised, on which level.
+    """
+
+    parts: tuple[SlotReport, ...]
+    sources: tuple[Mapping[str, object], ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON shape of the contract."""
+        pairs = zip(self.parts, self.sources, strict=True)
+        return {"parts": [{**source, **part.to_dict()} for part, source in pairs]}
+
+
+@value
 class Report:
     """The whole Run. `cocktail` is None where models were named one by one."""
 
@@ -164,6 +180,7 @@ class Report:
     slots: tuple[SlotReport, ...] = ()
     notices: tuple[Notice, ...] = ()
     resumed_from: str | None = None
+    summary: SummaryReport | None = None
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -173,7 +190,7 @@ class Report:
     @property
     def cost_nanos(self) -> int | None:
         """The known sum in nanodollars; None when nothing of it is known."""
-        costs = [slot.cost for slot in self.slots]
+        costs = [slot.cost for slot in self._seats]
         total = sum(cost.nanos for cost in costs if cost.nanos is not None)
         if not total and any(cost.nanos is None for cost in costs):
             return None
@@ -182,18 +199,23 @@ class Report:
     @property
     def cost_known(self) -> bool:
         """Whether `cost_nanos` is the whole truth."""
-        return all(a.cost.state.is_known for slot in self.slots for a in slot.attempts)
+        return all(a.cost.state.is_known for slot in self._seats for a in slot.attempts)
 
     @property
     def usage(self) -> Usage:
         """Token counts summed over every attempt that reported any; None: nobody said."""
-        said = [a.usage for slot in self.slots for a in slot.attempts if a.usage]
+        said = [a.usage for slot in self._seats for a in slot.attempts if a.usage]
         return Usage(
             **{
                 part.name: _sum_known([getattr(usage, part.name) for usage in said])
                 for part in fields(Usage)
             }
         )
+
+    @property
+    def _seats(self) -> tuple[SlotReport, ...]:
+        """All that cost money: the Slots, and the requests of a summary."""
+        return self.slots if self.summary is None else (*self.slots, *self.summary.parts)
 
     @property
     def exit_code(self) -> int:
@@ -214,7 +236,7 @@ class Report:
     def _was_stopped(self) -> bool:
         return any(
             attempt.failure is not None and attempt.failure.remedy is Remedy.STOP_UPSTREAM
-            for slot in self.slots
+            for slot in self._seats
             for attempt in slot.attempts
         )
 
@@ -232,6 +254,7 @@ class Report:
             "query": dict(self.query),
             "slots": [slot.to_dict() for slot in self.slots],
             "synthesis": None,
+            "summary": None if self.summary is None else self.summary.to_dict(),
             "usage": usage.to_dict(),
             "cost_usd": None if cost is None else format_usd(cost),
             "cost_known": self.cost_known,

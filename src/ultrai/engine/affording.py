@@ -84,11 +84,14 @@ def fit(order: RunOrder, left_nanos: int, *, floor: int | None) -> RunOrder | No
 
 def needed_nanos(plan: Plan) -> int:
     """What a Run must hold at the least before anything is sent."""
-    return sum(slot.first.bound_nanos or 0 for slot in plan.slots if slot.first is not None)
+    summary = 0 if plan.summary is None else plan.summary.cost_nanos.high or 0
+    return summary + sum(s.first.bound_nanos or 0 for s in plan.slots if s.first is not None)
 
 
 def holds_of(plan: Plan) -> tuple[SlotHold, ...]:
-    """What each Slot wants to hold, and what it must."""
+    """What each Slot wants to hold and what it must; a summary holds each of its requests."""
+    parts = () if plan.summary is None else plan.summary.parts
+    firsts = [(part.slot.index, part.slot.candidates[0].bound_nanos) for part in parts]
     return tuple(
         SlotHold(
             slot=slot.index,
@@ -96,7 +99,7 @@ def holds_of(plan: Plan) -> tuple[SlotHold, ...]:
             least_nanos=0 if slot.first is None else slot.first.bound_nanos,
         )
         for slot in plan.slots
-    )
+    ) + tuple(SlotHold(slot=seat, wanted_nanos=most, least_nanos=most) for seat, most in firsts)
 
 
 def _with_most_tokens(order: RunOrder, left_nanos: int, *, least: int) -> RunOrder:

@@ -248,7 +248,7 @@ class AttemptRoom:
             "model": attempt.candidate.model,
             "started_at": stamp(started_at),
             "fallback": attempt.fallback,
-            **attempt.candidate.fit_facts,
+            **self._bench.contexts.facts_of(attempt.candidate),
         }
         bound = attempt.candidate.bound_nanos
         if bound is not None and attempt.max_tokens == attempt.candidate.max_tokens:

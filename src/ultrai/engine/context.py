@@ -5,12 +5,14 @@ prompt may take; `policy/fitting.py` says which way that room is filled; the way
 for each way, room and family of tokenizers, so that equal Slots share the work. What a model gets
 is decided once and holds for the whole Run: its price, its Attempts and the Report speak of it.
 
-All of it is reckoning on texts, without awaiting. Large texts take their time (`is_heavy`): then
-planning belongs in a thread. It does not know prices, Slots or who is asked.
+All of it is reckoning on texts. Large texts take their time (`is_heavy`): then planning belongs in
+a thread. Summaries are only promised here: others write them while the Run is under way and put
+them in. It does not know prices, Slots or who is asked.
 """
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
 from copy import copy
@@ -19,13 +21,15 @@ from dataclasses import replace
 from ultrai.domain.catalog import Model
 from ultrai.domain.document import Document
 from ultrai.domain.fitting import Fit, FitMode, FitWish, Lines, SourceFit
+from ultrai.domain.plan import PlannedCandidate
 from ultrai.domain.query import Message, Query
-from ultrai.domain.value import value
+from ultrai.engine.fitted import Fitted, all_lines, digested, holds, promised
 from ultrai.policy.chunking import LEAST_CHUNK_TOKENS, kind_of
 from ultrai.policy.cleaning import clean
 from ultrai.policy.compressing import compress
+from ultrai.policy.digesting import DIGEST_TOKENS, Outline, Part, outline
 from ultrai.policy.fitting import Size, room_of, task_of, verdict
-from ultrai.policy.pins import find_pins
+from ultrai.policy.pins import find_pins, shown_pin
 from ultrai.policy.retrieving import Pool, make_pool, pick
 from ultrai.policy.showing import CITE, Shown, block_of, show
 from ultrai.policy.tokens import (
@@ -40,16 +44,8 @@ HEAVY_CHARACTERS = 50_000
 RETRIEVE_TOKENS = 20_000
 COMPRESS_TIMES = 3  # what `--fit compress` aims at where no window asks for more
 _UNMATCHED = "no passage has a word in common with the question, so these are the beginnings"
+_SAMPLE, _SAMPLED = 10_000, 20  # characters, of so many documents
 _SHORTENED = "shortened: […] stands for what is left out"
-
-
-@value
-class Fitted:
-    """What one model gets. `refusal`: why nothing that would do fits it."""
-
-    messages: tuple[Message, ...]
-    fit: Fit | None = None
-    refusal: str = ""
 
 
 class Contexts:
@@ -77,6 +73,9 @@ class Contexts:
         self._bounds: dict[int, int] = {}
         self._complete: dict[FitMode, tuple[Message, ...]] = {}
         self._pools: list[Pool] = []
+        self._digest_is_here = asyncio.Event()
+        self._relative: dict[str | None, float] = {}
+        self._outlines: dict[tuple[int, int], Outline] = {}
 
     @property
     def is_heavy(self) -> bool:
@@ -104,6 +103,62 @@ class Contexts:
     def whole(self, tokenizer: str | None) -> Fitted:
         """Everything as it is."""
         return self._way(FitMode.WHOLE, 0, tokenizer=tokenizer)
+
+    def sizes(self, fitted: Fitted, tokenizer: str | None) -> tuple[int, int]:
+        """About how many tokens the prompt makes, and a bound on them."""
+        if fitted.most_tokens:
+            return fitted.most_tokens, fitted.most_bound
+        return self.estimate(fitted.messages, tokenizer), self.bound(fitted.messages)
+
+    def facts_of(self, candidate: PlannedCandidate) -> dict[str, object]:
+        """What the Candidate gets, as a fact of an Event; nothing where there are no documents.
+
+        What was to be written is told as it has come out; `prompt_tokens` is what was planned.
+        """
+        planned, made = candidate.fit, self._fitted.get(candidate.model)
+        if planned is None:
+            return {}
+        fit = planned if made is None or made.fit is None else made.fit
+        return {"fit": replace(fit, prompt_tokens=planned.prompt_tokens).to_dict()}
+
+    def relative(self, tokenizer: str | None) -> float:
+        """How many tokens of a family the documents make for one of the plain scale."""
+        if tokenizer not in self._relative:
+            sample = "".join(each.text[:_SAMPLE] for each in self.query.documents[:_SAMPLED])
+            plain = scale_of(None).weigh(sample)
+            self._relative[tokenizer] = scale_of(tokenizer).weigh(sample) / plain if plain else 1.0
+        return self._relative[tokenizer]
+
+    def summary_room(self, model_id: str) -> int:
+        """How many tokens of summaries a model holds that was promised some, in the plain scale."""
+        fitted = self._fitted[model_id]
+        left = fitted.most_tokens - self.estimate(fitted.messages, fitted.tokenizer)
+        return int(left / self.relative(fitted.tokenizer))
+
+    def outline(self, *, part_tokens: int, most_tokens: int) -> Outline:
+        """The documents in parts to be summarised; drawn once."""
+        key = (part_tokens, most_tokens)
+        if key not in self._outlines:
+            documents = self.query.documents
+            self._outlines[key] = outline(documents, part_tokens=key[0], most_tokens=key[1])
+        return self._outlines[key]
+
+    async def written(self, candidate: PlannedCandidate) -> None:
+        """Wait until what the Candidate was promised is written."""
+        if candidate.fit is not None and candidate.fit.mode is FitMode.SUMMARISE:
+            await self._digest_is_here.wait()
+
+    def suffices(self, level: Sequence[Part]) -> bool:
+        """Whether every model that was promised a summary holds these."""
+        promises = [each for each in self._fitted.values() if each.most_tokens]
+        return all(holds(self.query, promise, level=level) for promise in promises)
+
+    def put_digest(self, levels: Sequence[Sequence[Part]]) -> None:
+        """Take in the summaries, the finest level first: each model gets the finest it holds."""
+        self._digest_is_here.set()
+        for model_id, fitted in self._fitted.items():
+            if fitted.most_tokens:
+                self._fitted[model_id] = digested(self.query, fitted, levels=levels)
 
     def estimate(self, messages: tuple[Message, ...], tokenizer: str | None) -> int:
         """About how many tokens the messages make, reckoned once for each family."""
@@ -153,6 +208,8 @@ class Contexts:
         """The most tokens that the prompt may take on this way; 0: as many as it takes."""
         if mode is FitMode.RETRIEVE:
             wanted = size.bare + self._retrieve_tokens
+        elif mode is FitMode.SUMMARISE:
+            wanted = size.bare + DIGEST_TOKENS
         elif mode is FitMode.COMPRESS:
             wanted = size.bare + (size.whole - size.bare) // COMPRESS_TIMES
             if self.wish is FitWish.AUTO and room is not None:
@@ -172,6 +229,10 @@ class Contexts:
             return self._retrieved(limit, tokenizer)
         if mode is FitMode.COMPRESS:
             return self._compressed(limit, tokenizer)
+        if mode is FitMode.SUMMARISE:
+            documents = self.query.documents
+            pinned = tuple(shown_pin(pin, documents[pin.document]) for pin in self._pins)
+            return promised(self.query, limit, tokenizer=tokenizer, pinned=pinned)
         documents = self.query.documents
         if not documents:
             return Fitted(self.query.messages)
@@ -181,7 +242,7 @@ class Contexts:
             self._complete[mode] = show(self.query.messages, parts)
         sizes = [text_tokens(document.text, tokenizer) for document in documents]
         sources = tuple(
-            SourceFit(document.name, size, size, (_all_lines(document),))
+            SourceFit(document.name, size, size, (all_lines(document),))
             for document, size in zip(documents, sizes, strict=True)
         )
         return Fitted(self._complete[mode], Fit(mode, sources))
@@ -267,12 +328,7 @@ def _cleaned(document: Document) -> str:
 
 
 def _shown(document: Document, text: str, *, what: str = "") -> Shown:
-    return Shown(document.name, text, _all_lines(document), what)
-
-
-def _all_lines(document: Document) -> Lines:
-    ends = document.text.count("\n") + (not document.text.endswith("\n"))
-    return Lines(1, max(1, ends))
+    return Shown(document.name, text, all_lines(document), what)
 
 
 def _source(document: Document, passages: Sequence[Shown], *, tokenizer: str | None) -> SourceFit:

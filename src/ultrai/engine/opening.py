@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from ultrai.domain.ask import Ask
-from ultrai.domain.errors import UsageError
-from ultrai.domain.fitting import FitWish
 from ultrai.domain.query import Limits, Query
 from ultrai.engine.context import Contexts
 from ultrai.engine.house import House
@@ -13,10 +11,8 @@ from ultrai.engine.tuning import Tuning
 
 
 def contexts_of(ask: Ask, tuning: Tuning) -> Contexts:
-    """The Ask's Query and how it is to fit. Raises UsageError for a wish that cannot be met."""
+    """The Ask's Query and how it is to fit. Raises UsageError for a pin that stands nowhere."""
     wish = ask.fit or tuning.fit
-    if wish is FitWish.SUMMARISE:
-        raise UsageError("--fit summarise is not available yet", hint="use auto or compress")
     query = Query(ask.messages, ask.sampling, ask.documents)
     return Contexts(query, wish=wish, pins=ask.pins, retrieve_tokens=tuning.fit_retrieve_tokens)
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.cocktail import Slot
+from ultrai.domain.fitting import Fit
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import (
@@ -25,12 +26,21 @@ from ultrai.domain.plan import (
     Plan,
     PlannedCandidate,
     PlannedSlot,
+    PlannedSummary,
 )
 from ultrai.domain.query import Limits
 from ultrai.engine.absence import absent, unknown
-from ultrai.engine.context import Contexts, Fitted
-from ultrai.engine.remarks import fit_message, superseded_message, tokens_message
+from ultrai.engine.context import Contexts
+from ultrai.engine.fitted import Fitted
+from ultrai.engine.remarks import (
+    fit_message,
+    summary_message,
+    superseded_message,
+    tokens_message,
+)
 from ultrai.engine.resolving import Recipe
+from ultrai.engine.summarising import plan_summary
+from ultrai.engine.totalling import NO_PRICE, cost_of
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.world import World, find_model, free_chat_models
 from ultrai.policy.capping import backup_ceiling_nanos
@@ -80,23 +90,20 @@ class _Planner:
     def plan(self) -> Plan:
         self._note_catalogue()
         slots = tuple(self._slot(i, slot) for i, slot in enumerate(self._recipe.slots))
-        slots = self._within_cap(slots)
+        summary = plan_summary(slots, self._contexts, world=self._world, tuning=self._tuning)
+        if summary is not None:
+            self._notice(NoticeCode.SUMMARY_PLANNED, summary_message(summary))
+        slots = self._within_cap(slots, summary)
         expected = [slot.first for slot in slots]
-        nobody = not any(expected)  # then no price is known, and none of it is 0
         latencies = [c.expected_ms for c in expected if c is not None]
         known = [ms for ms in latencies if ms is not None]
         return Plan(
             cocktail=self._recipe.cocktail,
             slots=slots,
-            cost_nanos=Bracket(
-                low=None if nobody else _total([c.low_nanos if c else 0 for c in expected]),
-                expected=None
-                if nobody
-                else _total([c.expected_nanos if c else 0 for c in expected]),
-                high=None if nobody else _total([slot.dearest_nanos for slot in slots]),
-            ),
+            cost_nanos=cost_of(slots, summary),
             expected_ms=max(known) if known and len(known) == len(latencies) else None,
             notices=tuple(self._notices),
+            summary=summary,
         )
 
     def _is_listed(self, model_id: str) -> bool:
@@ -204,7 +211,7 @@ class _Planner:
         model = find_model(world.catalog, model_id)
         fitted = self._fitted(model_id, model)
         tokenizer = None if model is None else model.tokenizer
-        estimate = self._contexts.estimate(fitted.messages, tokenizer)
+        estimate, bound = self._contexts.sizes(fitted, tokenizer)
         prompt_tokens = world.health[model_id].tokens.correct(estimate)
         judged = judge(
             model_id,
@@ -216,7 +223,7 @@ class _Planner:
             return PlannedCandidate(model_id, upstream, "primary", max_tokens, judged)
         if judged is None and fitted.refusal:
             judged = NotReady(NotReadyReason.WINDOW_TOO_SMALL, fitted.refusal)
-        return self._listed(model, judged, fitted=fitted, prompt_tokens=prompt_tokens)
+        return self._listed(model, judged, fit=fitted.fit, sizes=(prompt_tokens, bound))
 
     def _fitted(self, model_id: str, model: Model | None) -> Fitted:
         """What the model gets of the documents."""
@@ -258,14 +265,13 @@ class _Planner:
         )
 
     def _listed(
-        self, model: Model, verdict: NotReady | None, *, fitted: Fitted, prompt_tokens: int
+        self, model: Model, verdict: NotReady | None, *, fit: Fit | None, sizes: tuple[int, int]
     ) -> PlannedCandidate:
+        prompt_tokens = sizes[0]
         limit = _output_limit(model, window_tokens(prompt_tokens, model.tokenizer))
         wanted = self._wanted(model)
         max_tokens = wanted if limit is None else max(1, min(wanted, limit))
-        sizes = (prompt_tokens, self._contexts.bound(fitted.messages))
         price = self._price(model, sizes, max_tokens=max_tokens)
-        fit = fitted.fit
         return PlannedCandidate(
             model=model.id,
             upstream=self._world.upstream_of(model.id),
@@ -291,7 +297,7 @@ class _Planner:
         prompt_tokens, bound_tokens = sizes
         prices = model.prices
         if prices is None:
-            return Bracket(None, None, None)
+            return NO_PRICE
         typical = _TYPICAL_ANSWER_TOKENS + _TYPICAL_REASONING_TOKENS * model.reasons_by_default
         expected = min(max_tokens, typical)
         rates = rates_at(prices, prompt_tokens, moment=self._world.now)
@@ -306,11 +312,14 @@ class _Planner:
             ),
         )
 
-    def _within_cap(self, slots: tuple[PlannedSlot, ...]) -> tuple[PlannedSlot, ...]:
+    def _within_cap(
+        self, slots: tuple[PlannedSlot, ...], summary: PlannedSummary | None
+    ) -> tuple[PlannedSlot, ...]:
         """Pass over Backups that are too dear for the cap; `check_envelope` refuses the rest."""
         cap = self._limits.max_cost_nanos
         if cap is None:
             return slots
+        cap -= 0 if summary is None else summary.cost_nanos.high or 0
         ceiling = backup_ceiling_nanos([_bounds(slot) for slot in slots], cap)
         if ceiling is None:
             return slots
@@ -379,8 +388,3 @@ def _output_limit(model: Model, prompt_tokens: int) -> int | None:
     if model.context_length:
         limits.append(max(1, model.context_length - prompt_tokens))
     return min(limits) if limits else None
-
-
-def _total(amounts: Sequence[int | None]) -> int | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if len(known) == len(amounts) else None

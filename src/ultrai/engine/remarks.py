@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ultrai.domain.fitting import FitMode
+from ultrai.domain.money import format_usd
 from ultrai.domain.notice import NoticeCode
-from ultrai.domain.plan import PlannedCandidate
+from ultrai.domain.plan import PlannedCandidate, PlannedSummary
 
 
 def superseded_message(retired: str, heir: str) -> str:
@@ -35,6 +36,9 @@ def fit_message(candidate: PlannedCandidate) -> tuple[NoticeCode, str] | None:
     of_what = fit.sources[0].name if len(fit.sources) == 1 else f"{len(fit.sources)} documents"
     share = f"{fit.coverage_percent:g} % of {of_what}"
     tokens = f"about {fit.sent_tokens:,} of {fit.tokens:,} tokens"
+    if fit.mode is FitMode.SUMMARISE:
+        message = f"{model} gets a summary of {of_what}, at most {fit.sent_tokens:,} tokens of it"
+        return NoticeCode.INPUT_SUMMARISED, message
     remark = f"; {fit.remark}" if fit.remark else ""
     if fit.mode is FitMode.RETRIEVE:
         many = sum(len(source.passages) for source in fit.sources)
@@ -43,3 +47,12 @@ def fit_message(candidate: PlannedCandidate) -> tuple[NoticeCode, str] | None:
         return NoticeCode.INPUT_RETRIEVED, message
     message = f"{model} gets {share} ({tokens}), sentence by sentence; the rest is left out"
     return NoticeCode.INPUT_COMPRESSED, message
+
+
+def summary_message(summary: PlannedSummary) -> str:
+    """The words of the Notice about who writes a summary, and for how much."""
+    many = len(summary.parts)
+    requests = "1 request" if many == 1 else f"{many} requests"
+    high = summary.cost_nanos.high
+    cost = "" if high is None else f", for at most ${format_usd(high)}"
+    return f"{summary.model} writes the summary in {requests}{cost}"

@@ -34,6 +34,7 @@ from ultrai.domain.stamp import stamp
 from ultrai.engine.attempt import Bench, Rooms
 from ultrai.engine.commitment import Commitment
 from ultrai.engine.context import Contexts
+from ultrai.engine.digest import Digest
 from ultrai.engine.feed import Body, Feed
 from ultrai.engine.slot import Ending, SlotRoom
 from ultrai.engine.treasury import Envelope, describe
@@ -107,6 +108,8 @@ class Run:
             SlotRoom(planned, bench, panel=self, strict=order.limits.strict)
             for planned in order.plan.slots
         ]
+        summary = order.plan.summary
+        self._digest = None if summary is None else Digest(summary, bench, panel=self)
 
     async def reserve(self, holds: Sequence[SlotHold]) -> Shortage | None:
         """Hold what the Slots may cost, before anything is sent; the Budget that says no.
@@ -128,6 +131,8 @@ class Run:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                if self._digest is not None:
+                    self._digest.task = group.create_task(self._digest.run())
                 for slot in self._slots:
                     slot.task = group.create_task(slot.run())
         except BaseException as error:
@@ -187,6 +192,8 @@ class Run:
 
     def slot_done(self, slot: SlotRoom) -> None:
         """A Slot has its result: perhaps that was the last Answer that is needed."""
+        if self._digest is not None and not any(each.is_open for each in self._slots):
+            self._digest.close()  # nobody is left to read it
         quorum = self.order.limits.quorum
         if not slot.answered or quorum is None or self._quorum_reached:
             return
@@ -208,8 +215,8 @@ class Run:
             NoticeCode.UPSTREAM_STOPPED,
             f"nothing more is asked of {name}: {failure.message}",
         )
-        for slot in self._slots:
-            slot.upstream_stopped(name)
+        for room in self._rooms_at_work:
+            room.upstream_stopped(name)
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(STOP_GRACE_S, self._close_silent, name, failure))
 
@@ -267,10 +274,16 @@ class Run:
         self._close_open(Ending.DEADLINE, failure)
 
     def _close_silent(self, name: str, failure: Failure) -> None:
-        for slot in self._slots:
-            slot.drop_silent(name, failure)
+        for room in self._rooms_at_work:
+            room.drop_silent(name, failure)
+
+    @property
+    def _rooms_at_work(self) -> Sequence[SlotRoom | Digest]:
+        return self._slots if self._digest is None else [*self._slots, self._digest]
 
     def _close_open(self, ending: Ending, failure: Failure | None = None) -> None:
+        if self._digest is not None:
+            self._digest.close()
         for slot in self._slots:
             if slot.is_open:
                 slot.close(ending, failure)

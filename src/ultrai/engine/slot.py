@@ -224,6 +224,7 @@ class SlotRoom:
             return False
 
     async def _attempts(self, progress: _Progress) -> bool:
+        await self._bench.contexts.written(progress.candidate)
         while True:
             stopped = self._bench.is_stopped(progress.candidate.upstream)
             if stopped is not None:

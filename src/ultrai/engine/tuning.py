@@ -40,6 +40,7 @@ class Tuning:
     free_upstreams: frozenset[str] = frozenset()
     fit: FitWish = FitWish.AUTO
     fit_retrieve_tokens: int = 20_000
+    fit_summariser: str | None = None
 
     def timers_for(self, *, reasons: bool, is_local: bool, whole_s: float = inf) -> Timers:
         """The timers of one Attempt; `whole_s`: what the run can spare for an answer in one piece.

@@ -80,7 +80,7 @@ def verdict(wish: FitWish, size: Size, *, room: int | None, task: Task) -> FitMo
     if size.cleaned <= room:
         return FitMode.CLEANED
     if task is Task.WHOLE:
-        return FitMode.COMPRESS
+        return FitMode.SUMMARISE
     is_little = size.documents == 1 and size.cleaned <= LITTLE_TOO_LONG * room
     if task is Task.OTHER and is_little:
         return FitMode.COMPRESS

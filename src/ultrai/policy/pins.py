@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from ultrai.domain.document import Document
 from ultrai.domain.errors import UsageError
+from ultrai.domain.fitting import Lines
 from ultrai.domain.value import value
+from ultrai.policy.showing import Shown
 
 _LINES = re.compile(r"(?P<name>.+):(?P<first>[1-9]\d{0,8})-(?P<last>[1-9]\d{0,8})")
 
@@ -29,6 +31,17 @@ def find_pins(written: Sequence[str], documents: Sequence[Document]) -> tuple[Pi
     if written and not documents:
         raise UsageError("--pin goes with -f: there is no document", hint="give the file with -f")
     return tuple(_find(each, documents) for each in written)
+
+
+def shown_pin(pin: Pin, document: Document) -> Shown:
+    """The whole lines that hold the pinned passage."""
+    text = document.text
+    start = text.rfind("\n", 0, pin.start) + 1
+    end = text.find("\n", max(pin.start, pin.end - 1)) + 1 or len(text)
+    first = text.count("\n", 0, start) + 1
+    passage = text[start:end]
+    last = first + passage.rstrip("\n").count("\n")
+    return Shown(document.name, passage, Lines(first, last))
 
 
 def _find(written: str, documents: Sequence[Document]) -> Pin:

@@ -1,6 +1,6 @@
 """The passages of documents that a question is about: chosen by BM25, shown in their order.
 
-Theory of operation. All documents are parted into chunks of about 300 words once, and ranked once
+Theory of operation. All documents are parted into chunks of about 250 words once, and ranked once
 (`Pool`); `pick` then takes what a limit has room for: pinned passages first, then the best, but
 none that is worth less than a tenth of the best, which shares little more than a "the" with the
 question. Chunks that touch become one passage. A text is never reckoned dearer than the sum of its
@@ -23,7 +23,7 @@ from ultrai.policy.relevance import score_all
 from ultrai.policy.showing import Shown, block_of
 from ultrai.policy.tokens import scale_of
 
-CHUNK_TOKENS = 400
+CHUNK_TOKENS = 600  # with the plain scale's margin, about 250 words
 _LEAST_SHARE = 0.1  # of the best score
 _JOINT = "\n\n````"  # what parts it from the next, and a fence that must be longer than its own
 

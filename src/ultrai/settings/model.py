@@ -91,6 +91,7 @@ class Settings:
     streaming: bool = True
     fit: FitWish = FitWish.AUTO
     fit_retrieve_tokens: int = 20_000
+    fit_summariser: str | None = None
     history: bool = True
     metrics: bool = False
     traces: bool = False

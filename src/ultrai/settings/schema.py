@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from ultrai.domain.cocktail import NO_SYNTHESIS
+from ultrai.domain.cocktail import NO_SYNTHESIS, is_model_id
 from ultrai.domain.fitting import FitWish
 from ultrai.settings.cocktails import AWAITED_SYNTHESIS
 from ultrai.settings.entry import Entry, shown
@@ -105,17 +105,27 @@ class SynthesisMode:
 
 @dataclass(frozen=True, slots=True)
 class FitRule:
-    """What is to be done with documents, or the word that this does not exist yet."""
+    """What is to be done with documents."""
 
     def read(self, entry: Entry) -> FitWish:
         """The wish."""
         word = entry.value.strip().casefold() if isinstance(entry.value, str) else ""
-        if word == FitWish.SUMMARISE:
-            raise entry.problem(f"{shown(entry.value)} is not available yet")
         if word not in set(FitWish):
-            words = ", ".join(wish for wish in FitWish if wish is not FitWish.SUMMARISE)
-            raise entry.problem(f"must be one of {words}, not {shown(entry.value)}")
+            raise entry.problem(f"must be one of {', '.join(FitWish)}, not {shown(entry.value)}")
         return FitWish(word)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRule:
+    """A model's id, or the word `none`."""
+
+    def read(self, entry: Entry) -> str | None:
+        """The id."""
+        if _is_unset(entry):
+            return None
+        if not isinstance(entry.value, str) or not is_model_id(entry.value):
+            raise entry.problem(f"must be a model's id, not {shown(entry.value)}")
+        return entry.value
 
 
 def _as_plain_text(number: Decimal) -> str:
@@ -172,6 +182,7 @@ SCALARS: Final[Mapping[str, Rule]] = MappingProxyType(
         "streaming": TOGGLE,
         "fit": FitRule(),
         "fit_retrieve_tokens": _count(200, 10_000_000),
+        "fit_summariser": ModelRule(),
         "history": TOGGLE,
         "metrics": TOGGLE,
         "trace_content": TOGGLE,

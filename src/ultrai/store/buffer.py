@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from ultrai.domain.event import Event, EventType
+from ultrai.domain.ledger import FIRST_SUMMARY_SLOT
 from ultrai.domain.outcome import NOT_BILLED, Cost, CostState
 from ultrai.store.encoding import clean, encode_events
 
@@ -31,6 +32,7 @@ _REASONING_DELTA = EventType.REASONING_DELTA
 _SYNTHESIS_DELTA = EventType.SYNTHESIS_DELTA
 _SLOT_ANSWERED = EventType.SLOT_ANSWERED
 _ATTEMPT_FAILED = EventType.ATTEMPT_FAILED
+_SUMMARY = EventType.SUMMARY
 _UNSETTLED = Cost(None, CostState.ESTIMATED)
 
 
@@ -146,6 +148,9 @@ class RunBuffer:
         ]
 
     def _tally(self, event: Event) -> None:
+        if event.type is _SUMMARY:
+            event = event.inner()
+            event = replace(event, slot=FIRST_SUMMARY_SLOT + (event.slot or 0))
         kind = event.type
         if kind is _ATTEMPT_STARTED:
             self._costs[event.slot or 0, event.attempt or 0] = _UNSETTLED

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from ultrai.domain.ledger import EntryKind
+from ultrai.domain.ledger import FIRST_SUMMARY_SLOT, EntryKind
 from ultrai.domain.outcome import Cost, CostState
-from ultrai.domain.report import AttemptReport, Report
+from ultrai.domain.report import AttemptReport, Report, SlotReport
 from ultrai.store.ledger_tables import ENTRIES
 
 if TYPE_CHECKING:
@@ -47,8 +47,13 @@ def corrected(report: Report, corrections: Corrections) -> Report:
         cost = corrections.get((slot, attempt.n))
         return attempt if cost is None else replace(attempt, cost=cost)
 
-    slots = tuple(
-        replace(slot, attempts=tuple(known_now(slot.index, each) for each in slot.attempts))
-        for slot in report.slots
-    )
-    return replace(report, slots=slots)
+    def all_known(slots: Sequence[SlotReport], first: int = 0) -> tuple[SlotReport, ...]:
+        return tuple(
+            replace(s, attempts=tuple(known_now(first + s.index, each) for each in s.attempts))
+            for s in slots
+        )
+
+    summary = report.summary
+    if summary is not None:
+        summary = replace(summary, parts=all_known(summary.parts, FIRST_SUMMARY_SLOT))
+    return replace(report, slots=all_known(report.slots), summary=summary)

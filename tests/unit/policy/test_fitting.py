@@ -19,7 +19,7 @@ ROOM = 1000
         (Size(1000, 900, 10), Task.QUESTION, FitMode.WHOLE),
         (Size(1001, 1000, 10), Task.QUESTION, FitMode.CLEANED),
         (Size(1001, 1001, 10), Task.QUESTION, FitMode.RETRIEVE),
-        (Size(9000, 9000, 10), Task.WHOLE, FitMode.COMPRESS),
+        (Size(9000, 9000, 10), Task.WHOLE, FitMode.SUMMARISE),
         (Size(3000, 3000, 10), Task.OTHER, FitMode.COMPRESS),
         (Size(3001, 3001, 10), Task.OTHER, FitMode.RETRIEVE),
         (Size(3000, 3000, 10, documents=2), Task.OTHER, FitMode.RETRIEVE),
@@ -41,6 +41,7 @@ def test_without_a_known_window_everything_is_sent(task: Task) -> None:
         (FitWish.REFUSE, FitMode.WHOLE),
         (FitWish.RETRIEVE, FitMode.RETRIEVE),
         (FitWish.COMPRESS, FitMode.COMPRESS),
+        (FitWish.SUMMARISE, FitMode.SUMMARISE),
     ],
 )
 @pytest.mark.parametrize("whole", [10, 10_000])

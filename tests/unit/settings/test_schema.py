@@ -25,6 +25,7 @@ GOOD = {
     "streaming": [("false", False)],
     "fit": [("'auto'", FitWish.AUTO), ("'Refuse'", FitWish.REFUSE)],
     "fit_retrieve_tokens": [("200", 200)],
+    "fit_summariser": [("'a/b'", "a/b"), ("'none'", None)],
 }
 BAD = {
     "deadline_s": ["0", "-1", "86401", "nan", "inf", "'5'", "true", "[5]", "1979-05-27"],
@@ -35,8 +36,9 @@ BAD = {
     "synthesis": ["'fuse'", "'vote'", "'mix'", "1"],
     "price_headroom": ["0.99", "101", "1." + "0" * 50, "'1.5'", "'none'"],
     "max_price_per_million_usd": ["0", "1e-99999999", "-1"],
-    "fit": ["'summarise'", "'summary'", "true", "''"],
+    "fit": ["'summary'", "true", "''"],
     "fit_retrieve_tokens": ["199", "'none'"],
+    "fit_summariser": ["'gpt'", "1"],
     "history": ["'yes'", "1", "'none'"],
 }
 

@@ -119,11 +119,14 @@ class Board:
         self.low_nanos: int | None = None
         self.high_nanos: int | None = None
         self.cap_nanos = cap_nanos
+        self.parts = 0  # of a summary, and how many of them are written
+        self.parts_done = 0
+        self.parts_costs: list[Cost] = []
 
     @property
     def spent_nanos(self) -> int:
         """The known part of what has been spent so far."""
-        costs = (cost for seat in self.seats for cost in seat.costs)
+        costs = [*self.parts_costs, *(cost for seat in self.seats for cost in seat.costs)]
         return sum(cost.nanos for cost in costs if cost.nanos is not None)
 
     @property
@@ -153,6 +156,15 @@ class Board:
         price = cast("Mapping[str, str | None]", event.facts.get("cost_usd") or {})
         self.low_nanos = _nanos(price.get("low"))
         self.high_nanos = _nanos(price.get("high"))
+
+    def _summary(self, event: Event) -> None:
+        inner = event.inner()
+        if inner.type is EventType.PLANNED:
+            self.parts = len(cast("Sequence[object]", inner.facts["slots"]))
+        elif inner.type in (EventType.SLOT_ANSWERED, EventType.SLOT_FAILED):
+            self.parts_done += 1
+        if inner.cost is not None:
+            self.parts_costs.append(inner.cost)
 
     def _slot_started(self, event: Event) -> None:
         self.seat(event).state = SeatState.ASKING
@@ -239,6 +251,7 @@ _ENDS = {
 _HANDLERS = {
     EventType.RUN_STARTED: Board._run_started,  # noqa: SLF001 - the class's own table
     EventType.PLANNED: Board._planned,  # noqa: SLF001
+    EventType.SUMMARY: Board._summary,  # noqa: SLF001
     EventType.SLOT_STARTED: Board._slot_started,  # noqa: SLF001
     EventType.ATTEMPT_STARTED: Board._attempt_started,  # noqa: SLF001
     EventType.FIRST_TOKEN: Board._first_token,  # noqa: SLF001

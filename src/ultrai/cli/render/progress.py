@@ -29,6 +29,17 @@ def _planned(_event: Event, board: Board) -> str:
     return line if board.cap_nanos is None else f"{line}, cap {money(board.cap_nanos)}"
 
 
+def _summary(event: Event, board: Board) -> str | None:
+    """When it begins, and for about every tenth of it."""
+    of, parts, done = event.inner().type, board.parts, board.parts_done
+    if of is EventType.PLANNED:
+        return f"summarising first, in {count(parts, 'part')}"
+    is_end = of in (EventType.SLOT_ANSWERED, EventType.SLOT_FAILED)
+    if not is_end or done * _STEPS // parts == (done - 1) * _STEPS // parts:
+        return None
+    return f"summarised {done} of {count(parts, 'part')}"
+
+
 def _attempt_started(event: Event, board: Board) -> str:
     seat = board.seat(event)
     line = f"{_slot(event)} asking {one_line(seat.model or seat.primary)}"
@@ -82,8 +93,10 @@ def _slot(event: Event) -> str:
     return f"[{(event.slot or 0) + 1}]"
 
 
+_STEPS = 10
 _LINES = {
     EventType.PLANNED: _planned,
+    EventType.SUMMARY: _summary,
     EventType.ATTEMPT_STARTED: _attempt_started,
     EventType.FIRST_TOKEN: _first_token,
     EventType.ATTEMPT_FAILED: _attempt_failed,

@@ -52,6 +52,8 @@ def _header(board: Board, *, now_ms: int, width: int) -> Line:
     parts.append(f"est {bracket(board.low_nanos, board.high_nanos)}")
     if board.cap_nanos is not None:
         parts.append(f"cap {money(board.cap_nanos)}")
+    if board.parts_done < board.parts:
+        parts.append(f"summary {board.parts_done} of {board.parts}")
     if board.spent_nanos:
         parts.append(f"spent {money(board.spent_nanos)}")
     time = clock(now_ms)
