@@ -33,6 +33,7 @@ from rivals import (
 from rows import Row, print_rows
 from simulator import simulator_rows
 from startup import startup_rows
+from texts import text_rows
 
 QUERY_TARGETS = {OFF: 2.5, ON: 4.0}
 CHUNK_TARGETS = {OFF: 3.0, ON: 3.0}
@@ -51,6 +52,7 @@ def main() -> int:
         rows += memory_rows(url, home, 200 if options.quick else 1000)
     rows += ledger_rows(quick=options.quick)
     rows += simulator_rows(quick=options.quick)
+    rows += text_rows(quick=options.quick)
     rows += startup_rows(3 if options.quick else 9)
     if options.json:
         print(json.dumps({"machine": _machine(), "rows": [row.to_dict() for row in rows]}))
