@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import pytest
 from tests.engine.bar import PROMPT, Bar, broken, cocktail, codes, cut, model
 
 from ultrai.domain.ask import Ask
+from ultrai.domain.budget import Budget, BudgetState, Payer, Period, Scope
 from ultrai.domain.errors import BudgetRefusal, StoreError, UsageError
 from ultrai.domain.generation import Generation
 from ultrai.domain.ledger import (
@@ -19,6 +22,7 @@ from ultrai.domain.ledger import (
     Grant,
     OpenAttempt,
     Place,
+    RefusalReason,
     Reserve,
     Settle,
     Shortage,
@@ -26,8 +30,11 @@ from ultrai.domain.ledger import (
     Step,
 )
 from ultrai.domain.outcome import CostState, FailureKind, Usage
+from ultrai.domain.prospect import Verdict
 from ultrai.domain.query import Sampling
+from ultrai.engine.affording import refusal
 from ultrai.engine.reconciling import PATIENCE_S, Finding, Reconciler
+from ultrai.engine.run import RunOrder
 from ultrai.engine.tuning import Tuning
 from ultrai.testing import (
     FixedClock,
@@ -60,9 +67,109 @@ def test_a_run_that_does_not_fit_sends_nothing_and_says_what_it_needs() -> None:
     bar = Bar(cocktails=PAIR, ledger=MemoryLedger(2 * BOUND - 1))
     with pytest.raises(BudgetRefusal, match=r"may cost \$0.00259") as refused:
         bar.ask(ASK)
-    assert "it needs $0.00259" in refused.value.hint
+    assert refused.value.hint == "`ultrai budget set all 0.00259` is enough"
     assert bar.upstream.requests == []
     assert bar.ledger.steps == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "wishes", "floor", "foreseen"),
+    [
+        (None, {}, None, Verdict.FITS),
+        (2 * BOUND, {}, None, Verdict.FITS),
+        (2 * BOUND - 1, {}, None, Verdict.REFUSED),
+        (BOUND, {}, 100, Verdict.SHRUNK),
+        (BOUND, {"quorum": 1}, None, Verdict.FEWER_SLOTS),
+        (BOUND, {"quorum": 1, "strict": True}, 100, Verdict.REFUSED),
+        (None, {"max_cost_nanos": BOUND}, None, Verdict.REFUSED),
+        (None, {"max_cost_nanos": BOUND}, 100, Verdict.SHRUNK),
+        (2 * BOUND, {"max_cost_nanos": 2 * BOUND}, None, Verdict.FITS),
+    ],
+)
+def test_a_plan_foresees_what_becomes_of_the_run(
+    limit: int | None, wishes: dict[str, Any], floor: int | None, foreseen: Verdict
+) -> None:
+    tuning = Tuning(shrink_floor_tokens=floor)
+    bar = Bar(cocktails=PAIR, ledger=MemoryLedger(limit), tuning=tuning)
+    ask = replace(ASK, **wishes)
+    prospect = run_in_virtual_time(bar.desk().foresee(ask)).prospect
+    assert prospect is not None
+    assert prospect.verdict is foreseen
+    assert [state.budget.limit_nanos for state in prospect.budgets] == ([limit] if limit else [])
+    assert bar.ledger.steps == []
+    if foreseen is Verdict.REFUSED:
+        with pytest.raises(BudgetRefusal) as refused:
+            bar.ask(ask)
+        assert (prospect.message, prospect.hint) == (str(refused.value), refused.value.hint)
+        return
+    report = bar.ask(ask)
+    first = bar.ledger.steps[0]
+    assert isinstance(first, Reserve)
+    reserved = sum(slot.wanted_nanos or 0 for slot in first.slots)
+    assert prospect.held_nanos == reserved
+    told = {each.message for each in report.notices}
+    assert all(message in told for message in filter(None, prospect.message.split("; ")))
+
+
+class Unreadable(MemoryLedger):
+    """How Budgets stand cannot be read."""
+
+    async def standing(self, payer: Payer) -> Sequence[BudgetState]:
+        raise StoreError("the disk is gone")
+
+
+def test_without_a_ledger_a_plan_foresees_a_refusal_only_where_a_budget_is_known() -> None:
+    known = Bar(cocktails=PAIR, ledger=Unreadable(10 * BOUND))
+    prospect = run_in_virtual_time(known.desk().foresee(ASK)).prospect
+    assert prospect is not None
+    assert prospect.verdict is Verdict.REFUSED
+    assert "the disk is gone" in prospect.message
+    none = run_in_virtual_time(Bar(cocktails=PAIR, ledger=Unreadable()).desk().foresee(ASK))
+    assert none.prospect is not None
+    assert none.prospect.verdict is Verdict.FITS
+
+
+def budget(**terms: Any) -> Budget:
+    return replace(Budget("b", Scope.GLOBAL, "", Period.DAY, 5_000_000_000), **terms)
+
+
+@pytest.mark.parametrize(
+    ("shortage", "declared", "hint"),
+    [
+        (
+            Shortage(budget(), RefusalReason.SPENT, 200_300_001, 0, 6_000_000_000),
+            (),
+            "`ultrai budget set b 6.21` is enough; or wait for the next day",
+        ),
+        (
+            Shortage(budget(period=Period.TOTAL), RefusalReason.SPENT, 1, 0, 4_999),
+            (),
+            "`ultrai budget set b 0.000005` is enough",
+        ),
+        (
+            Shortage(budget(period=Period.RUN), RefusalReason.SPENT, 20_000_000, 0, 0),
+            ("b",),
+            "limit_usd = 0.02 under [budgets.b] in the settings is enough",
+        ),
+        (
+            Shortage(budget(closed=True), RefusalReason.CLOSED, 1, 0, 0),
+            (),
+            "look into it, then open it again: `ultrai budget set b 5`",
+        ),
+        (
+            Shortage(budget(), RefusalReason.PRICE_UNKNOWN, 0, 1, 0),
+            (),
+            "ask a model whose price is listed: `ultrai models`",
+        ),
+    ],
+)
+def test_a_refusal_hints_at_one_thing_that_is_enough(
+    shortage: Shortage, declared: Sequence[str], hint: str
+) -> None:
+    bar = Bar(cocktails=PAIR)
+    plan = run_in_virtual_time(bar.desk().plan(ASK))
+    order = cast("RunOrder", SimpleNamespace(plan=plan))
+    assert refusal(order, shortage, declared=declared).hint == hint
 
 
 def test_a_run_that_just_fits_runs() -> None:

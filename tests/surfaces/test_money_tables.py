@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,12 +11,14 @@ from ultrai.cli.render.budgets import budgets_table
 from ultrai.cli.render.cells import cell_length
 from ultrai.cli.render.keys import keys_table
 from ultrai.cli.render.past import history_table
+from ultrai.cli.render.phrases import stake
 from ultrai.cli.render.plan_table import plan_lines
 from ultrai.cli.render.reconciling import verdict_lines
 from ultrai.cli.render.spending import spending_table
 from ultrai.cli.render.table import Line
 from ultrai.domain.budget import Budget, BudgetState, Period, Scope
 from ultrai.domain.plan import Bracket, Plan, PlannedCandidate, PlannedSlot
+from ultrai.domain.prospect import Prospect, Verdict
 from ultrai.domain.report import RunStatus, RunSummary
 from ultrai.domain.spending import Spending
 from ultrai.domain.upstream_key import UpstreamKey
@@ -97,3 +100,38 @@ def test_reconciling_says_what_stays_unknown() -> None:
     assert told == "2 not known yet, 1 unknown for good; 'ultrai reconcile --watch' goes on asking"
     assert stays.startswith("in all, 4 attempts stay unknown for good, at most $0.000012: counted")
     assert verdict_lines({}, (0, 0), watch=False) == ["nothing is left to ask for"]
+
+
+def test_a_plan_says_what_is_held_what_is_left_and_what_comes_of_it() -> None:
+    budget = Budget("all", Scope.GLOBAL, "", Period.DAY, 5_000_000_000)
+    states = (BudgetState(budget, 35_400_000, 0, 0, ""),)
+    soft = BudgetState(replace(budget, name="hint", hard=False), 0, 0, 0, "")
+
+    def told(prospect: Prospect, cap_nanos: int | None = None) -> list[str]:
+        plan = Plan("X", (), Bracket(1, 2, 3), None, prospect=prospect)
+        return texts(plan_lines(plan, cap_nanos=cap_nanos, width=None))[6:-1]
+
+    held = "held   $0.20 from the start, the worst case; what is not needed is given back"
+    fits = Prospect(Verdict.FITS, 200_000_000, (*states, soft))
+    assert told(fits, 300_000_000) == [
+        held,
+        "cap    $0.30",
+        "budget all: $4.9646 left of $5.00 per day",
+        "budget hint: $5.00 left of $5.00 per day (soft: only warns)",
+        "'ask' would hold that and run",
+    ]
+    less = Prospect(Verdict.SHRUNK, 200_000_000, states, "max_tokens is 7 instead of 9")
+    assert told(less)[-1] == "'ask' would ask for less: max_tokens is 7 instead of 9"
+    no = Prospect(Verdict.REFUSED, None, states, "it may cost $9", "`ultrai budget set all 9`")
+    assert told(no)[-1] == (
+        "'ask' would refuse this run (exit 5): it may cost $9 — `ultrai budget set all 9`"
+    )
+    assert told(Prospect(Verdict.FITS, 200_000_000)) == [held]
+
+
+def test_what_is_expected_is_told_from_what_is_held() -> None:
+    assert (
+        stake(1, 200_300_000, expected=28_700_000) == "expected ~$0.0287, held $0.2003 (worst case)"
+    )
+    assert stake(0, 0, expected=0) == "$0"
+    assert stake(None, None, expected=None) == "no price known"

@@ -183,7 +183,7 @@ class UltrAI:
     async def plan(self, ask: Ask) -> Plan:
         """Who would be asked, what fits, what it may cost; spends nothing."""
         ask, earlier = await self._resumed(ask)
-        return await (await self._open()).desk.plan(ask, earlier=earlier)
+        return await (await self._open()).desk.foresee(ask, earlier=earlier)
 
     async def catalog(self, *, refresh: bool = False, keyless: bool = True) -> Catalog:
         """All models of all upstreams that can be asked. Raises UpstreamUnavailable for none.

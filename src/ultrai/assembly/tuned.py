@@ -72,6 +72,7 @@ def house_of(settings: Settings, shipped: CocktailFile) -> House:
         quorum=settings.quorum,
         environment=settings.environment,
         key_fingerprint=settings.key_identity,
+        declared_budgets=frozenset(budget.name for budget in settings.budgets),
     )
 
 

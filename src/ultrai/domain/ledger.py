@@ -152,12 +152,16 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A Budget in scope does not allow it: so much was wanted, so much is left."""
+    """A Budget in scope does not allow it: so much was wanted, so much is left.
+
+    `used_nanos` is spent and held already; it passes the limit where that was lowered since.
+    """
 
     budget: Budget
     reason: RefusalReason
     needed_nanos: int
     left_nanos: int
+    used_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from ultrai.domain.fitting import Fit, Lines
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice
+from ultrai.domain.prospect import Prospect
 from ultrai.domain.value import value
 
 
@@ -194,7 +195,10 @@ class PlannedSummary:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who would be asked, in which order, and what it may cost and take."""
+    """Who would be asked, in which order, and what it may cost and take.
+
+    `prospect`: what a cost cap and the Budgets make of it, where that was looked at.
+    """
 
     cocktail: str | None
     slots: tuple[PlannedSlot, ...]
@@ -202,6 +206,7 @@ class Plan:
     expected_ms: int | None
     notices: tuple[Notice, ...] = ()
     summary: PlannedSummary | None = None
+    prospect: Prospect | None = None
 
     def to_facts(self) -> dict[str, object]:
         """The short form that the `planned` Event carries."""
@@ -228,6 +233,7 @@ class Plan:
             "cost_usd": self.cost_nanos.to_dict(),
             "expected_ms": self.expected_ms,
             "notices": [notice.to_dict() for notice in self.notices],
+            "prospect": None if self.prospect is None else self.prospect.to_dict(),
         }
 
 

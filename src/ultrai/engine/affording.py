@@ -8,18 +8,22 @@ allows; each with a Notice. Without such a permission nothing is changed and the
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
+from ultrai.domain.budget import Period
 from ultrai.domain.catalog import Catalog
 from ultrai.domain.errors import BudgetRefusal
-from ultrai.domain.ledger import Shortage, SlotHold
+from ultrai.domain.ledger import RefusalReason, Shortage, SlotHold
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import NotReadyReason, Plan, PlannedCandidate, PlannedSlot
 from ultrai.engine.run import RunOrder
 from ultrai.engine.treasury import shortage_message
+from ultrai.policy.budgeting import sufficient_limit_nanos
 
+MOST_FITTINGS = 4  # others may spend what is left while a Plan is made to fit it
 _FITTINGS = (NoticeCode.MAX_TOKENS_REDUCED, NoticeCode.SLOTS_DROPPED)
 
 
@@ -54,16 +58,27 @@ def within_cap(order: RunOrder, *, floor: int | None) -> RunOrder:
     return fitted
 
 
-def refusal(order: RunOrder, shortage: Shortage) -> BudgetRefusal:
-    """What to raise when a Budget leaves too little for a Run."""
+def refusal(
+    order: RunOrder, shortage: Shortage, *, declared: Collection[str] = ()
+) -> BudgetRefusal:
+    """What to raise when a Budget leaves too little for a Run. `declared`: those of the settings.
+
+    The hint is one thing to do that is enough, to be copied as it stands.
+    """
     message = shortage_message(shortage, _who_lacks_price(order) or "this run")
     budget = shortage.budget
-    hint = f"raise it with `ultrai budget set {budget.name} …`, or lower --max-tokens"
-    if not budget.closed and shortage.needed_nanos:
-        needed = format_usd(needed_nanos(order.plan))
-        hint = f"it needs ${needed}: wait for the next {budget.period.value}, {hint}"
-    if budget.closed:
-        hint = f"look at `ultrai budget show {budget.name}`, then set it again to open it"
+    if shortage.reason is RefusalReason.CLOSED:
+        limit = format_usd(budget.limit_nanos)
+        hint = f"look into it, then open it again: `ultrai budget set {budget.name} {limit}`"
+    elif shortage.reason is RefusalReason.PRICE_UNKNOWN:
+        hint = "ask a model whose price is listed: `ultrai models`"
+    else:
+        limit = format_usd(sufficient_limit_nanos(shortage))
+        hint = f"`ultrai budget set {budget.name} {limit}` is enough"
+        if budget.name in declared:
+            hint = f"limit_usd = {limit} under [budgets.{budget.name}] in the settings is enough"
+        if budget.period not in (Period.RUN, Period.TOTAL):
+            hint += f"; or wait for the next {budget.period.value}"
     return BudgetRefusal(f"{message}; nothing was sent", hint=hint, budget=budget.name)
 
 
@@ -80,6 +95,11 @@ def fit(order: RunOrder, left_nanos: int, *, floor: int | None) -> RunOrder | No
         if needed_nanos(fewer.plan) <= left_nanos:
             return fewer
     return None
+
+
+def is_fitting(notice: Notice) -> bool:
+    """Whether it tells how an order was made to fit."""
+    return notice.code in _FITTINGS
 
 
 def needed_nanos(plan: Plan) -> int:

@@ -20,9 +20,10 @@ from ultrai.domain.event import Event
 from ultrai.domain.ledger import Shortage
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.plan import Plan
+from ultrai.domain.prospect import Prospect, Verdict
 from ultrai.domain.report import Report
 from ultrai.domain.stamp import stamp
-from ultrai.engine.affording import fit, holds_of, refusal, within_cap
+from ultrai.engine.affording import MOST_FITTINGS, fit, holds_of, refusal, within_cap
 from ultrai.engine.attempt import Rooms
 from ultrai.engine.checking import (
     check_account,
@@ -34,6 +35,7 @@ from ultrai.engine.checking import (
 from ultrai.engine.context import Contexts
 from ultrai.engine.endpoints import dearest_cap
 from ultrai.engine.feed import EventLog, Feed
+from ultrai.engine.foreseeing import foresee
 from ultrai.engine.handle import RunHandle
 from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
@@ -54,7 +56,6 @@ from ultrai.policy.selection import BUDGET, DEPTH, PREMIUM, SPEEDY, Circumstance
 
 REMEMBER_EVERY_S = 10.0
 LISTING_PATIENCE_S = 10.0
-_MOST_FITTINGS = 4  # others may spend what is left while a Plan is made to fit it
 _CHOICES = (PREMIUM, SPEEDY, BUDGET, DEPTH)
 
 # Notices that say how something was decided, not that something is other than asked.
@@ -93,6 +94,22 @@ class Desk:
     async def plan(self, ask: Ask, *, earlier: Report | None = None) -> Plan:
         """Who would be asked, what fits, what it may cost; spends nothing."""
         return (await self._order(ask, earlier)).plan
+
+    async def foresee(self, ask: Ask, *, earlier: Report | None = None) -> Plan:
+        """The Plan with what the cost cap and the Budgets would make of it; spends nothing."""
+        order = await self._order(ask, earlier)
+        payer = self._payer(ask, "run_planned")
+        ledger, declared = self._rooms.ledger, self._house.declared_budgets
+        floor = self._rooms.tuning.shrink_floor_tokens
+        try:
+            states = await ledger.standing(payer)
+        except StoreError as error:
+            if await ledger.guards(payer):
+                prospect = Prospect(Verdict.REFUSED, None, (), _unwritable(error), error.hint)
+                return replace(order.plan, prospect=prospect)
+            states = ()
+        prospect = foresee(order, states, floor=floor, declared=declared)
+        return replace(order.plan, prospect=prospect)
 
     async def ask(self, ask: Ask, *, earlier: Report | None = None, stored: bool = True) -> Report:
         """Run to the end without anybody watching."""
@@ -178,28 +195,29 @@ class Desk:
                 self._live[run] = asyncio.get_running_loop().create_future()
                 return run
             fittings, fitted = fittings + 1, None
-            if shortage.needed_nanos and fittings <= _MOST_FITTINGS and not ask.strict:
+            if shortage.needed_nanos and fittings <= MOST_FITTINGS and not ask.strict:
                 fitted = fit(order, shortage.left_nanos, floor=floor)
             if fitted is None:
-                raise refusal(order, shortage)
+                raise refusal(order, shortage, declared=self._house.declared_budgets)
             order = fitted
 
     async def _reserve(self, run: Run) -> Shortage | None:
         try:
             return await run.reserve(holds_of(run.order.plan))
         except StoreError as error:
-            raise BudgetRefusal(
-                f"a budget holds, and the ledger cannot be written: {error}; nothing was sent",
-                hint=error.hint,
-            ) from error
+            raise BudgetRefusal(_unwritable(error), hint=error.hint) from error
 
     def _run(self, order: RunOrder, ask: Ask, *, stored: bool) -> Run:
         log = self._records.history if stored else None
         time_s = asyncio.get_running_loop().time
         feed = Feed(self._new_id(), time_s=time_s, log=log, ears=self._records.ears)
+        payer = self._payer(ask, feed.run_id)
+        return Run(order, self._rooms, feed=feed, payer=payer, dearest=self._dearest)
+
+    def _payer(self, ask: Ask, run_id: str) -> Payer:
         house = self._house
-        payer = Payer(
-            run_id=feed.run_id,
+        return Payer(
+            run_id=run_id,
             began_at=stamp(self._rooms.clock.now()),
             key=house.key_fingerprint,
             environment=house.environment,
@@ -207,7 +225,6 @@ class Desk:
             feature=ask.feature,
             tags=ask.tags or None,
         )
-        return Run(order, self._rooms, feed=feed, payer=payer, dearest=self._dearest)
 
     def _new_id(self) -> str:
         milliseconds = int(self._rooms.clock.now().timestamp() * 1000)
@@ -331,3 +348,7 @@ class Desk:
         if contexts.is_heavy and not self._rooms.inline:
             return await asyncio.to_thread(plan)
         return plan()
+
+
+def _unwritable(error: StoreError) -> str:
+    return f"a budget holds, and the ledger cannot be written: {error}; nothing was sent"

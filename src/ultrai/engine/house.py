@@ -19,7 +19,8 @@ class House:
 
     `default_cocktail` stands for an Ask that names nobody; `keyless` maps an upstream without a key
     to what a person can do about it. `missing_keys` says of these upstreams which have a key that
-    cannot be read where it is kept, and why; it may have to ask a store.
+    cannot be read where it is kept, and why; it may have to ask a store. `declared_budgets` are
+    set by the settings, which a command does not change.
     """
 
     book: CocktailBook
@@ -36,3 +37,4 @@ class House:
     environment: str | None = None
     key_fingerprint: str | None = None
     missing_keys: AsksForKeys | None = None
+    declared_budgets: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ultrai.domain.alert import Alert, Parcel, Standing
 from ultrai.domain.attempt import Account, AttemptRequest
-from ultrai.domain.budget import Budget, Payer
+from ultrai.domain.budget import Budget, BudgetState, Payer
 from ultrai.domain.catalog import Endpoint, Model, Snapshot
 from ultrai.domain.event import Event
 from ultrai.domain.generation import Generation
@@ -121,6 +121,10 @@ class Ledger(Protocol):
 
     async def guards(self, payer: Payer) -> Sequence[Budget]:
         """The hard Budgets that are known to hold for a Run, also while nothing can be written."""
+        ...
+
+    async def standing(self, payer: Payer) -> Sequence[BudgetState]:
+        """The Budgets that hold for a Run, with what each has left now. Raises StoreError."""
         ...
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from ultrai.domain.budget import Budget, Payer
+from ultrai.domain.budget import Budget, Payer, Period
 from ultrai.domain.errors import StoreError
 from ultrai.domain.ledger import (
     Close,
@@ -245,4 +245,5 @@ def shortage_message(shortage: Shortage, what: str) -> str:
 
 def describe(budget: Budget) -> str:
     """`budget NAME ($5 per day)`."""
-    return f"budget {budget.name} (${format_usd(budget.limit_nanos)} per {budget.period.value})"
+    per = "in all" if budget.period is Period.TOTAL else f"per {budget.period.value}"
+    return f"budget {budget.name} (${format_usd(budget.limit_nanos)} {per})"

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from ultrai.domain.budget import Budget, Payer, Period
+from ultrai.domain.ledger import RefusalReason, Shortage
 from ultrai.domain.stamp import stamp
 
 _FOREVER = ""
+_FIGURES = 3
 
 
 def period_start(period: Period, moment: datetime, *, run_id: str = "") -> str:
@@ -53,3 +55,29 @@ def budgets_of(payer: Payer, budgets: Iterable[Budget]) -> Mapping[str, str]:
         for budget in budgets
         if budget.subject in payer.subjects(budget.scope)
     }
+
+
+def shortage_of(used: Iterable[tuple[Budget, int]], nanos: int | None) -> Shortage | None:
+    """The tightest hard Budget that does not allow so much more to be held; None: all do.
+
+    `used`: what each has spent and holds already. `nanos` None: no price is known.
+    """
+    tightest: Shortage | None = None
+    for budget, used_nanos in used:
+        if not budget.hard:
+            continue
+        left = max(0, budget.limit_nanos - used_nanos)
+        if budget.closed:
+            return Shortage(budget, RefusalReason.CLOSED, nanos or 0, 0, used_nanos)
+        if nanos is None:
+            return Shortage(budget, RefusalReason.PRICE_UNKNOWN, 0, left, used_nanos)
+        if nanos > left and (tightest is None or left < tightest.left_nanos):
+            tightest = Shortage(budget, RefusalReason.SPENT, nanos, left, used_nanos)
+    return tightest
+
+
+def sufficient_limit_nanos(shortage: Shortage) -> int:
+    """A ceiling that would do, rounded up to three figures."""
+    wanted = shortage.used_nanos + shortage.needed_nanos
+    step: int = 10 ** max(0, len(str(wanted)) - _FIGURES)
+    return -(-wanted // step) * step

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ultrai.domain.budget import Budget, Payer, Period, Scope
-from ultrai.domain.ledger import RefusalReason, Shortage
+from ultrai.domain.ledger import Shortage
 from ultrai.domain.stamp import stamp
-from ultrai.policy.budgeting import budgets_of, period_end, period_start
+from ultrai.policy.budgeting import budgets_of, period_end, period_start, shortage_of
 
 if TYPE_CHECKING:
     from ultrai.store.ledger_statements import LedgerStatements
@@ -33,6 +33,11 @@ class Balance:
     held: int = 0
     unknown: int = 0
     changed: bool = False
+
+    @property
+    def used(self) -> int:
+        """What is not left any more."""
+        return self.posted + self.held
 
 
 class Balances:
@@ -66,19 +71,8 @@ class Balances:
 
     def shortage(self, payer: Payer, nanos: int | None) -> Shortage | None:
         """The hard Budget that does not allow this much more to be held; None: all do."""
-        tightest: Shortage | None = None
-        for key in self.keys_of(payer):
-            budget, balance = self.budgets[key[0]], self._rows[key]
-            if not budget.hard:
-                continue
-            left = max(0, budget.limit_nanos - balance.posted - balance.held)
-            if budget.closed:
-                return Shortage(budget, RefusalReason.CLOSED, nanos or 0, 0)
-            if nanos is None:
-                return Shortage(budget, RefusalReason.PRICE_UNKNOWN, 0, left)
-            if nanos > left and (tightest is None or left < tightest.left_nanos):
-                tightest = Shortage(budget, RefusalReason.SPENT, nanos, left)
-        return tightest
+        used = ((self.budgets[key[0]], self._rows[key].used) for key in self.keys_of(payer))
+        return shortage_of(used, nanos)
 
     def at(self, budget: str, start: str) -> Balance:
         """The balance of one Budget in one period; of a period nobody has spent in, nothing."""

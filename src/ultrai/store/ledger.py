@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ultrai.domain.ledger import Grant, Shortage
 from ultrai.policy.budgeting import budgets_of
-from ultrai.store.budget_book import read_budgets
+from ultrai.store.budget_book import BudgetBook, read_budgets
 from ultrai.store.open_work import read_open_attempts
 
 if TYPE_CHECKING:
-    from ultrai.domain.budget import Budget, Payer
+    from ultrai.domain.budget import Budget, BudgetState, Payer
     from ultrai.domain.ledger import OpenAttempt, Reserve, Start, Step
     from ultrai.store.database import Database
 
@@ -54,6 +55,17 @@ class SqlLedger:
         known = [*self._declared, *await self._budgets()]
         budgets = {budget.name: budget for budget in known if budget.hard}
         return [budgets[name] for name in budgets_of(payer, budgets.values())]
+
+    async def standing(self, payer: Payer) -> Sequence[BudgetState]:
+        """The Budgets that hold for a Run, with what each has left now. Raises StoreError.
+
+        Runs of dead processes are wound up before: what they held is no obstacle.
+        """
+        await self.wind_up(payer.began_at)
+        now = datetime.fromisoformat(payer.began_at)
+        states = await self._database.read(lambda: BudgetBook(self._database).states(now))
+        held = budgets_of(payer, [state.budget for state in states])
+        return [state for state in states if state.budget.name in held]
 
     async def _budgets(self) -> Sequence[Budget]:
         return await self._database.read(lambda: read_budgets(self._database))

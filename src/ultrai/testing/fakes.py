@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ultrai.domain.attempt import Account, AttemptRequest
-from ultrai.domain.budget import Budget, Payer, Period, Scope
+from ultrai.domain.budget import Budget, BudgetState, Payer, Period, Scope
 from ultrai.domain.catalog import Endpoint, Model
 from ultrai.domain.errors import NotFound, UpstreamUnavailable
 from ultrai.domain.event import Event
@@ -274,6 +274,13 @@ class MemoryLedger:
         del payer
         return [] if self.limit_nanos is None else [self._budget(self.limit_nanos)]
 
+    async def standing(self, payer: Payer) -> Sequence[BudgetState]:
+        """The same, as it stands."""
+        return [
+            BudgetState(budget, self.posted_nanos, self.held_nanos, 0, "")
+            for budget in await self.guards(payer)
+        ]
+
     def _shortage(self, nanos: int) -> Shortage | None:
         if self.limit_nanos is None:
             return None
@@ -281,7 +288,8 @@ class MemoryLedger:
         if nanos <= left:
             return None
         budget = self._budget(self.limit_nanos)
-        return Shortage(budget, RefusalReason.SPENT, nanos, max(0, left))
+        used = self.held_nanos + self.posted_nanos
+        return Shortage(budget, RefusalReason.SPENT, nanos, max(0, left), used)
 
     def _budget(self, limit_nanos: int) -> Budget:
         return Budget("all", Scope.GLOBAL, "", Period.TOTAL, limit_nanos)

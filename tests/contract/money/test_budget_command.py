@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,33 @@ def test_what_is_no_amount_changes_nothing(tmp_path: Path) -> None:
     assert code == 2
     assert "much" in error
     assert error.count("\n") == 1
+
+
+MODEL = ("-m", "openai/gpt-4o", "--max-tokens", "500", "hello")
+
+
+def test_a_plan_looks_at_the_budgets_in_scope_and_its_hint_is_enough(tmp_path: Path) -> None:
+    async def story(sim):
+        await ultrai(sim, tmp_path, "budget", "set", "team", "0.0001", "--tag", "team=x")
+        await ultrai(sim, tmp_path, "budget", "set", "all", "5", "--per", "day")
+        free = await ultrai(sim, tmp_path, "plan", *MODEL, "--json")
+        tight = await ultrai(sim, tmp_path, "plan", *MODEL, "--tag", "team=x", "--json")
+        told = await ultrai(sim, tmp_path, "plan", *MODEL, "--tag", "team=x")
+        refused = await ultrai(sim, tmp_path, "ask", *MODEL, "--tag", "team=x")
+        command = shlex.split(refused[2].split("`")[1])
+        raised = await ultrai(sim, tmp_path, *command[1:])
+        asked = await ultrai(sim, tmp_path, "ask", *MODEL, "--tag", "team=x")
+        return free, tight, told, refused, raised, asked
+
+    free, tight, told, refused, raised, asked = with_simulator(World(), story)
+    loose, strained = (json.loads(out)["prospect"] for _, out, _ in (free, tight))
+    assert (loose["verdict"], strained["verdict"]) == ("fits", "refused")
+    assert [each["name"] for each in loose["budgets"]] == ["all"]
+    assert {each["name"]: each["left_usd"] for each in strained["budgets"]} == {
+        "all": "5",
+        "team": "0.0001",
+    }
+    assert "budget team: $0.0001 left of $0.0001 in all" in told[1]
+    assert "'ask' would refuse this run (exit 5): this run may cost" in told[1]
+    assert (refused[0], raised[0], asked[0]) == (5, 0, 0)
+    assert strained["message"] in refused[2]

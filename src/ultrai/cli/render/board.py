@@ -117,6 +117,7 @@ class Board:
         self.title = ""
         self.seats: list[Seat] = []
         self.low_nanos: int | None = None
+        self.expected_nanos: int | None = None
         self.high_nanos: int | None = None
         self.cap_nanos = cap_nanos
         self.parts = 0  # of a summary, and how many of them are written
@@ -155,6 +156,7 @@ class Board:
         ]
         price = cast("Mapping[str, str | None]", event.facts.get("cost_usd") or {})
         self.low_nanos = _nanos(price.get("low"))
+        self.expected_nanos = _nanos(price.get("expected"))
         self.high_nanos = _nanos(price.get("high"))
 
     def _summary(self, event: Event) -> None:

@@ -57,7 +57,8 @@ def budget_lines(state: BudgetState, *, width: int | None) -> list[Line]:
     elif state.since:
         lines.append((Cell(f"since  {state.since}", Style.DIM),))
     if state.unknown:
-        note = f"{state.unknown} attempts are counted at the most they may have cost"
+        are = "attempt is" if state.unknown == 1 else "attempts are"
+        note = f"{state.unknown} {are} counted at the most that may have been spent"
         lines += paragraph(note, Style.ODD, width=width)
     if budget.closed:
         note = "closed: the upstream charged more than it was allowed to; set it again to open it"

@@ -50,6 +50,13 @@ def bracket(low: int | None, high: int | None) -> str:
     return f"{money(low)}–{money(high)}"
 
 
+def stake(low: int | None, high: int | None, *, expected: int | None) -> str:
+    """`expected ~$0.03, held $0.20 (worst case)`; the bracket where no price is known or one is."""
+    if high is None or expected is None or expected == high:
+        return bracket(low, high)
+    return f"expected ~{money(expected)}, held {money(high)} (worst case)"
+
+
 def duration(ms: int | None) -> str:
     """`412 ms`, `1.1 s`, `2 min 05 s`; a dash where it is not known."""
     if ms is None:

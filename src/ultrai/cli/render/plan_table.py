@@ -7,7 +7,9 @@ from ultrai.cli.render.palette import Style
 from ultrai.cli.render.phrases import bracket, count, duration, money
 from ultrai.cli.render.safety import one_line
 from ultrai.cli.render.table import UNCUT, Cell, Column, Line, lay_out, paragraph
+from ultrai.domain.budget import BudgetState, Period
 from ultrai.domain.plan import Plan, PlannedCandidate, PlannedSlot
+from ultrai.domain.prospect import Verdict
 
 _COLUMNS = (
     Column("slot", "right"),
@@ -32,8 +34,8 @@ def plan_lines(plan: Plan, *, cap_nanos: int | None, width: int | None) -> list[
         lines.extend(paragraph(text, width=width))
     for text in _totals(plan):
         lines.extend(paragraph(text, width=width))
-    if cap_nanos is not None:
-        lines.extend(paragraph(*_cap_words(plan, cap_nanos), width=width))
+    for text, style in _prospects(plan, cap_nanos):
+        lines.extend(paragraph(text, style, width=width))
     for notice in plan.notices:
         where = "" if notice.slot is None else f"slot {notice.slot + 1}: "
         text = f"note: {where}{one_line(notice.message)}"
@@ -50,10 +52,6 @@ def _sent(plan: Plan) -> list[str]:
             words = allotment(slot.first.fit.to_dict())
             slots.setdefault(words, []).append(str(slot.index + 1))
     return [f"sent   to slot {', '.join(numbers)}: {words}" for words, numbers in slots.items()]
-
-
-def _is_ready(candidate: PlannedCandidate) -> bool:
-    return candidate.is_ready
 
 
 def _row(slot: PlannedSlot, candidate: PlannedCandidate) -> list[Cell]:
@@ -84,16 +82,32 @@ def _totals(plan: Plan) -> list[str]:
     return [f"price  {price} (one attempt for each slot)", f"time   expected {time}"]
 
 
-def _cap_words(plan: Plan, cap_nanos: int) -> tuple[str, Style]:
-    cap = f"cap    {money(cap_nanos)}"
-    empty = [str(slot.index + 1) for slot in plan.slots if not any(map(_is_ready, slot.candidates))]
-    high = plan.cost_nanos.high
-    if empty:
-        text = f"{cap} leaves slot {', '.join(empty)} without a usable model: 'ask' would refuse it"
-    elif high is None:
-        text = f"{cap}: a price is unknown, so 'ask' would refuse (exit 5)"
-    elif high > cap_nanos:
-        text = f"{cap} cannot hold the highest price: 'ask' would refuse (exit 5)"
-    else:
-        return f"{cap} holds the highest price", Style.GOOD
-    return text, Style.BAD
+def _prospects(plan: Plan, cap_nanos: int | None) -> list[tuple[str, Style]]:
+    """What is held, what bounds it, and what comes of that."""
+    prospect = plan.prospect
+    if prospect is None:
+        return []
+    lines = []
+    if prospect.held_nanos:
+        held = f"held   {money(prospect.held_nanos)} from the start, the worst case; what is not"
+        lines.append((f"{held} needed is given back", Style.PLAIN))
+    if cap_nanos is not None:
+        lines.append((f"cap    {money(cap_nanos)}", Style.PLAIN))
+    lines += [(f"budget {_budget_words(state)}", Style.PLAIN) for state in prospect.budgets]
+    message = one_line(prospect.message)
+    if prospect.verdict is Verdict.REFUSED:
+        hint = f" — {one_line(prospect.hint)}" if prospect.hint else ""
+        lines.append((f"'ask' would refuse this run (exit 5): {message}{hint}", Style.BAD))
+    elif prospect.verdict is not Verdict.FITS:
+        lines.append((f"'ask' would ask for less: {message}", Style.ODD))
+    elif cap_nanos is not None or any(state.budget.hard for state in prospect.budgets):
+        lines.append(("'ask' would hold that and run", Style.GOOD))
+    return lines
+
+
+def _budget_words(state: BudgetState) -> str:
+    budget = state.budget
+    per = "in all" if budget.period is Period.TOTAL else f"per {budget.period.value}"
+    words = f"{one_line(budget.name)}: {money(state.left_nanos)} left of "
+    words += f"{money(budget.limit_nanos)} {per}"
+    return words if budget.hard else f"{words} (soft: only warns)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ultrai.cli.render.board import Board, retry_wait_s
 from ultrai.cli.render.phrases import (
-    bracket,
     brief_failure_line,
     cost_words,
     count,
     duration,
     money,
+    stake,
 )
 from ultrai.cli.render.safety import one_line
 from ultrai.domain.event import Event, EventType
@@ -25,7 +25,7 @@ def progress_line(event: Event, board: Board) -> str | None:
 def _planned(_event: Event, board: Board) -> str:
     title = one_line(board.title) or "models"
     line = f"{title}: asking {count(len(board.seats), 'model')}"
-    line += f", estimate {bracket(board.low_nanos, board.high_nanos)}"
+    line += f", {stake(board.low_nanos, board.high_nanos, expected=board.expected_nanos)}"
     return line if board.cap_nanos is None else f"{line}, cap {money(board.cap_nanos)}"
 
 

@@ -49,7 +49,11 @@ def _models(seat: Seat) -> tuple[str, ...]:
 
 def _header(board: Board, *, now_ms: int, width: int) -> Line:
     parts = [one_line(board.title) or "models"]
-    parts.append(f"est {bracket(board.low_nanos, board.high_nanos)}")
+    expected, held = board.expected_nanos, board.high_nanos
+    if held is None or expected is None or expected == held:
+        parts.append(f"est {bracket(board.low_nanos, held)}")
+    else:
+        parts += [f"expected ~{money(expected)}", f"held {money(held)}"]
     if board.cap_nanos is not None:
         parts.append(f"cap {money(board.cap_nanos)}")
     if board.parts_done < board.parts:
