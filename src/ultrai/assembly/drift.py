@@ -50,7 +50,8 @@ async def _activity(
     try:
         desk = await ultrai.key_desk()
         keys = await desk.list_keys()
-        found = _find(keys, fingerprint=ultrai.settings.key_identity or "", label=account.label)
+        key = ultrai.settings.key
+        found = _find(keys, fingerprint="" if key is None else key.fingerprint, label=account.label)
         if found is None:
             return None, None, "the management key knows no key like the one in use"
         return found, await desk.management.activity(found.hash), ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ultrai.domain.errors import CredentialsError, NotFound, UltraiError, UsageError
+from ultrai.domain.stamp import stamp
 from ultrai.policy.key_terms import checked_terms
 
 if TYPE_CHECKING:
@@ -82,14 +83,15 @@ class KeyDesk:
         self,
         old: UpstreamKey,
         *,
-        hand_over: Callable[[Secret], None],
+        hand_over: Callable[[NewKey], None],
         wait: Callable[[], Awaitable[None]],
         delete_old: bool,
     ) -> Rotation:
         """A new key with the same limits takes the place of an old one, which is disabled.
 
-        The new one is tried, handed over and used; `wait` lets what is in flight with the old one
-        end. Whatever breaks off leaves both keys working.
+        The new one is handed over, tried and used; `wait` lets what is in flight with the old one
+        end. Whatever breaks off leaves the old key working, and says what became of the new one.
+        One that expires gets a successor that lasts as long as it was to last itself.
         """
         wishes: dict[str, object] = {"name": old.name or "rotated"}
         if old.limit_nanos is not None:
@@ -97,9 +99,12 @@ class KeyDesk:
         if old.reset is not None:
             wishes["limit_reset"] = old.reset
         if old.expires_at is not None:
-            wishes["expires_at"] = old.expires_at
+            wishes["expires_at"] = _next_expiry(old, now=self.now())
         made = await self.management.create(wishes)
-        hand_over(made.value)
+        try:
+            hand_over(made)
+        except UltraiError as error:
+            return Rotation(made, old, is_done=False, left=await self._take_back(made, error))
         try:
             await self.probe(made.value).read_account()
             await wait()
@@ -112,6 +117,24 @@ class KeyDesk:
             why = str(error) or "interrupted"
             return Rotation(made, old, is_done=False, left=f"{left}: {why}")
         return Rotation(made, old, is_done=True)
+
+    async def _take_back(self, made: NewKey, error: UltraiError) -> str:
+        """A new key that nobody got must not stay; one line that says what became of it."""
+        try:
+            await self.management.delete(made.key.hash)
+        except UltraiError:
+            return f"{error}; the new key {made.key.hash[:12]} was made and is lost: delete it"
+        return f"{error}; the new key was taken back, and the old one still works"
+
+
+def _next_expiry(old: UpstreamKey, *, now: datetime) -> str:
+    told = old.expires_at or ""
+    try:
+        expires, made = (datetime.fromisoformat(each or "") for each in (told, old.created_at))
+        later = max(now + (expires - made), expires)
+    except (ValueError, TypeError, OverflowError):
+        return told  # stamps that nobody can reckon with: as the old one's
+    return stamp(later)
 
 
 def check_place(path: Path) -> None:

@@ -15,7 +15,6 @@ from ultrai.domain.errors import CredentialsError, UsageError
 if TYPE_CHECKING:
     from ultrai.assembly.key_desk import Rotation
     from ultrai.domain.attempt import Account
-    from ultrai.domain.secret import Secret
     from ultrai.domain.upstream_key import NewKey, UpstreamKey
 
 _RESETS = ("daily", "weekly", "monthly", "none")
@@ -216,8 +215,6 @@ def rotate(wishes: Wishes, /, **flags: Unpack[_RotateFlags]) -> int:
 
     error = standard_error()
     done = run_async(_rotate(wishes, flags))
-    if flags["to_file"] is not None or flags["as_json"]:
-        _hand_out(done.made, to_file=flags["to_file"], as_json=flags["as_json"], is_written=True)
     if not done.is_done:
         write_text(error, done.left)
         return NO_ANSWER
@@ -296,20 +293,23 @@ async def _rotate(wishes: Wishes, flags: _RotateFlags) -> Rotation:
     from ultrai.assembly.key_desk import check_place, write_key
     from ultrai.cli.output import write_text
     from ultrai.cli.session import open_session
-    from ultrai.cli.terminal import standard_error, standard_output
+    from ultrai.cli.terminal import flush_output, standard_error, standard_output
 
     grace_s, place = flags["grace_s"], flags["to_file"]
     if place is not None:
         check_place(place)
 
-    def hand_over(value: Secret) -> None:
+    def hand_over(made: NewKey) -> None:
+        # Now, not at the end: while the old key still works, the new one can be put in place.
         if place is not None:
-            write_key(place, value)
-        elif not flags["as_json"]:
-            # Now, not at the end: while the old key still works, the new one can be put in place.
-            told = f"the new key of {flags['key']}, shown this once; put it where the old one is:"
-            write_text(standard_error(), told)
-            standard_output().write(f"{value.reveal()}\n")
+            write_key(place, made.value)
+        if place is not None or flags["as_json"]:
+            _hand_out(made, to_file=place, as_json=flags["as_json"], is_written=True)
+            flush_output()
+            return
+        told = f"the new key of {flags['key']}, shown this once; put it where the old one is:"
+        write_text(standard_error(), told)
+        standard_output().write(f"{made.value.reveal()}\n")
 
     async def wait() -> None:
         if grace_s:

@@ -168,6 +168,9 @@ class Alarm:
                 await self.evaluate()
             except* StoreError as group:
                 _LOG.warning("alerts could not be looked after: %s", group.exceptions[0])
+            except* Exception as group:  # noqa: BLE001 - watching goes on, whatever one round met
+                told = repr(group.exceptions[0])
+                _LOG.error("alerts could not be looked after, which is a bug: %s", told)
             if is_last:
                 return
             with suppress(TimeoutError):
@@ -201,6 +204,8 @@ class Alarm:
                 return await self._sinks[name].deliver(alert)
         except TimeoutError:
             return f"no answer within {PATIENCE_S:g} s"
+        except Exception as error:  # noqa: BLE001 - one way to tell must not end the others
+            return f"it broke: {type(error).__name__}"
 
     async def _try_out(self, name: str, alert: Alert) -> Delivery:
         loop = asyncio.get_running_loop()

@@ -36,7 +36,13 @@ _MOST_SINKS = 20
 _MOST_PERCENT = 1000
 _PORTS: Final = MappingProxyType({"smtp": 587, "smtps": 465})
 HOW_TO_TELL: Final = "[[alerts.to]] with a webhook, email or command names who is told"
-_NOT_HANDED_ON: Final = ("OPENROUTER_", "VAULT_", "AWS_", "ULTRAI_DATABASE_URL")
+_HANDED_ON: Final = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM"),
+        *("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +258,7 @@ def _command(name: str, parts: Mapping[str, Node], *, reader: _Reader) -> Sink:
     environ = {
         key: value
         for key, value in reader.world.environ.items()
-        if not key.startswith(_NOT_HANDED_ON)
+        if key in _HANDED_ON or key.startswith("LC_")
     }
     return CommandTo(name, argv, environ)
 

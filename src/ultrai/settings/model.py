@@ -129,7 +129,10 @@ class Settings:
 
     @property
     def key_identity(self) -> str | None:
-        """What the key is called in the ledger: a fingerprint, or that of the reference to it."""
-        if self.key is not None:
-            return self.key.fingerprint
-        return None if self.key_reference is None else self.key_reference.identity
+        """What the key is called in the ledger: a fingerprint, or that of the reference to it.
+
+        What may be replaced where it is kept goes by the reference, so that its Budgets go on.
+        """
+        if self.key_reference is not None:
+            return self.key_reference.identity
+        return None if self.key is None else self.key.fingerprint

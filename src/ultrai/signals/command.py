@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ class Command:
 
     async def deliver(self, alert: Alert) -> str | None:
         """It has ended with 0; else how. It is killed where nobody waits for it any more."""
-        body = json.dumps(alert.to_dict(), ensure_ascii=False).encode() + b"\n"
+        body = json.dumps(alert.to_dict(), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         nowhere = asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
@@ -29,6 +31,7 @@ class Command:
                 stdout=nowhere,
                 stderr=nowhere,
                 env=dict(self.environ),
+                start_new_session=True,  # so that what it has started can be ended with it
             )
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -38,7 +41,14 @@ class Command:
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
-                    process.kill()
+                    _kill(process)
                 await process.wait()
         code = process.returncode
         return None if code == 0 else f"{self.argv[0]} ended with {code}"
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()

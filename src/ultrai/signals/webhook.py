@@ -43,7 +43,7 @@ class Webhook:
         """Any 2xx is an arrival; redirects are not followed. The address is never echoed."""
         if self.problem is not None or self.address is None:
             return self.problem or "it has no address"
-        body = json.dumps(alert.to_dict(), ensure_ascii=False).encode()
+        body = json.dumps(alert.to_dict(), ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json", "User-Agent": self.user_agent}
         try:
             headers |= await self._signed(alert, body)

@@ -91,6 +91,14 @@ def test_the_ledger_knows_a_kept_key_by_its_reference_and_any_other_by_itself(
         for address in ("http://here", "http://there")
     )
     assert here != there
+    place = tmp_path / "key"
+    place.write_text(KEY)
+    place.chmod(0o600)
+    filed = loaded(tmp_path, f"file:{place}")
+    assert filed.key is not None
+    assert filed.key_identity == filed.budgets[0].subject != filed.key.fingerprint
+    place.write_text(f"{KEY}-new")
+    assert loaded(tmp_path, "file:key").key_identity == filed.key_identity
     plain = loaded(tmp_path, KEY)
     assert plain.key is not None
     assert plain.key_identity == plain.key.fingerprint == plain.budgets[0].subject

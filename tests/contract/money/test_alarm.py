@@ -266,6 +266,52 @@ def test_an_upstream_that_says_nothing_is_no_alert(shared: Database) -> None:
     assert asyncio.run(watch.evaluate()) == []
 
 
+class Broken:
+    """Fits `AlertSink`, and has a bug."""
+
+    async def deliver(self, alert: Alert) -> str | None:
+        raise ValueError(alert.id)
+
+
+def test_a_bug_in_one_round_or_one_sink_does_not_end_the_watch(
+    shared: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(alerting, "WAITS_S", ())
+    BudgetBook(shared).set(DAY)
+    spend(shared, 8.5)
+    fine, rounds = Post(), []
+    book = SqlAlertBook(shared, scope="", key=None)
+    read = book.read
+
+    class Stumbling(SqlAlertBook):
+        async def read(self, now: datetime, *, spending: bool) -> object:
+            rounds.append(now)
+            if len(rounds) == 1:
+                raise ValueError("a bug")
+            return await read(now, spending=spending)
+
+    async def story() -> None:
+        sinks = {"broken": Broken(), "fine": fine}
+        monkeypatch.setattr(alerting, "LEAST_PAUSE_S", 0.01)
+        watch = Alarm(
+            Stumbling(shared, scope="", key=None),
+            sinks,
+            rules=AlertRules(),
+            lookout=Lookout(Hands()),
+        )
+        watch.wake()
+        while not rounds:  # noqa: ASYNC110 - the watch itself says nothing of its rounds
+            await asyncio.sleep(0.01)
+        watch.wake()
+        async with asyncio.timeout(20):
+            await fine.called.wait()
+        await watch.aclose()
+
+    asyncio.run(story())
+    assert any("which is a bug: ValueError('a bug')" in each for each in caplog.messages)
+    assert any("broken: it broke: ValueError" in each for each in caplog.messages)
+
+
 def test_waking_never_waits_and_closing_waits_only_a_moment(
     shared: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,32 @@ def test_a_program_that_fails_or_does_not_read_or_is_not_there(tmp_path: Path) -
     assert "No such file" in str(asyncio.run(nobody.deliver(ALERT)))
 
 
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="there are no process groups here")
+def test_what_a_program_has_started_ends_with_it(tmp_path: Path) -> None:
+    started = tmp_path / "pid"
+    program = f"sleep 60 & echo $! > {started}.new; mv {started}.new {started}; wait"
+
+    async def story() -> int:
+        command = Command(("sh", "-c", program), {"PATH": os.defpath})
+        task = asyncio.create_task(command.deliver(ALERT))
+        while not started.exists():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        return int(started.read_text())
+
+    pid = asyncio.run(story())
+    assert not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether it is there and no zombie that nobody has fetched."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_a_program_that_hangs_is_killed_with_whoever_waits_for_it(tmp_path: Path) -> None:
     async def story() -> int:
         place = tmp_path / "pid"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,10 @@ def test_what_cannot_be_done_is_one_line(
     assert error.count("\n") == 1
 
 
-def test_a_rotation_shows_the_new_key_while_the_old_one_still_works(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_rotation_shows_the_new_key_while_the_old_one_still_works(
+    tmp_path: Path, flags: tuple[str, ...]
+) -> None:
     async def story(sim):
         await ultrai(sim, tmp_path, "keys", "create", "worker")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("OPENROUTER")}
@@ -142,7 +146,7 @@ def test_a_rotation_shows_the_new_key_while_the_old_one_still_works(tmp_path: Pa
             sys.executable,
             "-m",
             "ultrai.cli",
-            *("keys", "rotate", "worker", "--grace", "30"),
+            *("keys", "rotate", "worker", "--grace", "30", *flags),
             env={
                 **inherited,
                 "PYTHONPATH": str(ROOT / "src"),
@@ -162,8 +166,41 @@ def test_a_rotation_shows_the_new_key_while_the_old_one_still_works(tmp_path: Pa
         return shown, old
 
     shown, old = with_simulator(World(), story)
-    assert shown.startswith("sk-or-v1-")
+    assert (json.loads(shown)["key"] if flags else shown).startswith("sk-or-v1-")
     assert old == [False, False]
+
+
+def test_a_new_key_that_cannot_be_put_anywhere_is_taken_back(tmp_path: Path) -> None:
+    place = tmp_path / "key"
+    (tmp_path / ".key.new").mkdir()  # where it is written first
+    world = World()
+
+    async def story(sim):
+        await ultrai(sim, tmp_path, "keys", "create", "worker")
+        return await ultrai(sim, tmp_path, "keys", "rotate", "worker", "--to-file", str(place))
+
+    code, out, error = with_simulator(world, story)
+    assert code == 4
+    assert out == ""
+    assert "the new key was taken back, and the old one still works" in error
+    named = [key for key in world.money.keys.values() if key.name == "worker"]
+    assert [key.disabled for key in named] == [False]
+
+
+def test_the_successor_of_a_key_that_expires_lasts_as_long(tmp_path: Path) -> None:
+    world = World()
+    expires = (datetime.now(UTC) + timedelta(days=90)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def story(sim):
+        await ultrai(sim, tmp_path, "keys", "create", "worker", "--expires", expires)
+        world.advance(80 * 86_400)
+        await ultrai(sim, tmp_path, "keys", "rotate", "worker", "--grace", "0")
+        listed = await ultrai(sim, tmp_path, "keys", "list", "--json")
+        return [key for key in json.loads(listed[1])["keys"] if key["name"] == "worker"]
+
+    old, new = with_simulator(world, story)
+    assert old["disabled"]
+    assert new["expires_at"] >= old["expires_at"]
 
 
 def test_what_cannot_be_is_not_sent_and_no_directory_is_made(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_three_ways_to_tell_somebody(loaded):
         "SECRET": "s3cret",
         "PASSWORD": "pw-mail",
         "OPENROUTER_API_KEY": "sk-or-v1-canary",
+        "PATH": "/bin",
+        "LC_ALL": "C",
     }
     alerts = loaded(text, environ).alerts
     hook, mail, program = alerts.to
@@ -81,8 +83,8 @@ def test_three_ways_to_tell_somebody(loaded):
     assert (mail.name, mail.port, mail.tls, mail.sender) == ("ops", 465, True, "ultrai@example.org")
     assert isinstance(program, CommandTo)
     assert program.argv == ("notify", "--now")
-    assert "OPENROUTER_API_KEY" not in program.environ
-    assert program.environ["SECRET"] == "s3cret"
+    assert "SECRET" not in program.environ
+    assert set(program.environ) == {"PATH", "HOME", "LC_ALL"}
     assert not any(word in repr(alerts) for word in ("token=x", "s3cret", "pw-mail", "canary"))
 
 
