@@ -231,6 +231,9 @@ def test_the_events_amount_to_the_report_also_when_it_is_stopped():
     assert fold.report().to_dict() == report.to_dict()
     assert report.status is RunStatus.INTERRUPTED
     assert all(a.outcome for part in report.summary.parts for a in part.attempts)
+    states = {part.state.value for part in report.summary.parts}
+    assert states <= {"answered", "cancelled"}
+    assert "cancelled" in states
     assert room.ledger.held_nanos == 0
 
 

@@ -87,7 +87,7 @@ def _dead_runs_read_interrupted(asked: Asked, play: Play) -> Iterator[str]:
         return
     if stored.status is RunStatus.RUNNING:
         yield f"a dead process's run reads {stored.status.value}"
-    for slot in stored.slots:
+    for slot in (*stored.slots, *(stored.summary.parts if stored.summary else ())):
         if slot.state in (SlotState.PENDING, SlotState.RUNNING):
             yield f"slot {slot.index} of a dead run reads {slot.state.value}"
 
@@ -386,7 +386,8 @@ def _untrue(play: Play) -> set[str | None]:
 
 
 def _attempts(report: Report) -> Iterator[tuple[SlotReport, AttemptReport]]:
-    for slot in report.slots:
+    parts = () if report.summary is None else report.summary.parts
+    for slot in (*report.slots, *parts):
         for attempt in slot.attempts:
             yield slot, attempt
 

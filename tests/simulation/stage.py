@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +19,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import cast
 
 from tests.simulation.books import Books, read_books, set_budget
 from tests.simulation.process import Hooks, Process, WatchedNetwork
@@ -28,8 +29,10 @@ from tests.simulation.worlds import Question, WorldTerms, draw_world
 from ultrai.assembly.facade import UltrAI
 from ultrai.domain.ask import Ask
 from ultrai.domain.cocktail import Cocktail, Slot
+from ultrai.domain.document import Document
 from ultrai.domain.errors import UltraiError
 from ultrai.domain.event import Event
+from ultrai.domain.fitting import FitWish
 from ultrai.domain.money import parse_usd
 from ultrai.domain.query import Message, Sampling
 from ultrai.domain.report import Report
@@ -231,8 +234,11 @@ class _Stage:
                 await self._resume(ultrai, earlier)
 
     async def _resume(self, ultrai: UltrAI, earlier: Report) -> None:
+        (prompt,) = [message["content"] for message in _messages(earlier)]
+        asked = next(each.question for each in self.play.asked if each.question.prompt == prompt)
+        documents = _documents_of(asked)
         try:
-            handle = await ultrai.start(Ask(messages=(), resume=earlier.id))
+            handle = await ultrai.start(Ask(messages=(), resume=earlier.id, documents=documents))
         except UltraiError as error:
             retired = {model.id for model in self.terms.models if model.retired}
             if retired.isdisjoint(slot.primary for slot in earlier.slots):
@@ -377,7 +383,22 @@ def _ask_of(question: Question) -> Ask:
         max_cost_nanos=None if question.max_cost_usd is None else parse_usd(question.max_cost_usd),
         strict=question.strict,
         streaming=question.streaming,
+        documents=_documents_of(question),
+        fit=FitWish(question.fit),
     )
+
+
+def _messages(report: Report) -> Sequence[Mapping[str, str]]:
+    return cast("Sequence[Mapping[str, str]]", report.query["messages"])
+
+
+def _documents_of(question: Question) -> tuple[Document, ...]:
+    """Numbered paragraphs on what it asks about."""
+    if not question.paragraphs:
+        return ()
+    words = question.prompt[:80]
+    text = "\n\n".join(f"Paragraph {n} is about {words}." for n in range(question.paragraphs))
+    return (Document("book.txt", text),)
 
 
 def _cocktail(question: Question) -> Cocktail:

@@ -71,6 +71,8 @@ class Question:
     pause_s: float
     action: str | None = None
     action_s: float = 0.0
+    paragraphs: int = 0  # of a document that it is about
+    fit: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,26 @@ def draw_world(seed: int) -> WorldTerms:
     pressing = source.random()
     if pressing < 0.05:
         return _make_thrifty(terms, source)
-    return _make_crowded(terms, source) if pressing < 0.07 else terms
+    if pressing < 0.07:
+        return _make_crowded(terms, source)
+    books = Random(f"books {seed}")
+    return _make_bookish(terms, books) if books.random() < 0.12 else terms
+
+
+def _make_bookish(terms: WorldTerms, source: Random) -> WorldTerms:
+    """The same with questions about a document, of which small windows hold only a part."""
+    questions = tuple(
+        replace(
+            question,
+            paragraphs=source.choice((5, 300, 900)),
+            fit=source.choice(("auto", "summarise", "summarise", "retrieve", "compress", "whole")),
+            max_cost_usd=source.choice((None, None, "30", "3")),
+        )
+        for question in terms.questions
+    )
+    poor = terms.budget_nanos is not None
+    budget_nanos = int(10 ** source.uniform(8, 11)) if poor else None
+    return replace(terms, questions=questions, budget_nanos=budget_nanos)
 
 
 def _make_thrifty(terms: WorldTerms, source: Random) -> WorldTerms:

@@ -76,8 +76,7 @@ class Digest:
                 else:
                     levels.append(await self._level(parts, planned))
         finally:
-            for part in summary.parts:
-                self._bench.envelope.close_slot(part.slot.index)
+            self._end()
         if self._missing:
             what = "1 part" if self._missing == 1 else f"{self._missing} parts"
             message = f"{what} could not be summarised; own sentences stand for the summary"
@@ -120,9 +119,19 @@ class Digest:
 
     def _skip(self, planned: Sequence[PlannedPart]) -> None:
         """Summaries came out shorter than they might have: these need not be merged."""
-        body = Body(facts={"state": SlotState.SKIPPED.value})
         for part in planned:
-            self._aside.publish(EventType.SLOT_FAILED, body, slot=part.slot.index)
+            self._tell_end(part, SlotState.SKIPPED)
+
+    def _end(self) -> None:
+        """Give back what was held for parts that were never begun, and say that they were not."""
+        for part in self._summary.parts:
+            self._bench.envelope.close_slot(part.slot.index)
+            if part.slot.index not in self._aside.ended:
+                self._tell_end(part, SlotState.CANCELLED)
+
+    def _tell_end(self, part: PlannedPart, state: SlotState) -> None:
+        body = Body(facts={"state": state.value})
+        self._aside.publish(EventType.SLOT_FAILED, body, slot=part.slot.index)
 
     async def _part(self, part: Part, planned: PlannedPart) -> Part:
         """The part with its summary in place of its text."""
@@ -167,6 +176,7 @@ class _Aside(Feed):
         super().__init__(main.run_id, time_s=asyncio.get_running_loop().time, log=None)
         self._main = main
         self.texts: dict[int, str] = {}
+        self.ended: set[int] = set()
 
     def publish(
         self,
@@ -180,6 +190,8 @@ class _Aside(Feed):
         facts: Mapping[str, object] = {**body.facts, "of": type_.value}
         if type_ is EventType.PLANNED:
             return self._main.publish(EventType.SUMMARY, replace(body, facts=facts))
+        if slot is not None and type_ in (EventType.SLOT_ANSWERED, EventType.SLOT_FAILED):
+            self.ended.add(slot)
         if type_ in _TOLD and slot is not None:
             facts = {**facts, "part": slot - FIRST_SUMMARY_SLOT}
             told = replace(body, facts=facts)
