@@ -25,7 +25,7 @@ from ultrai.policy.relevance import score_all
 from ultrai.policy.tokens import Scale, scale_of, text_tokens
 
 OMISSION = "[…]"
-_NEIGHBOUR_SHARE = 0.3
+_NEIGHBOUR_SHARE = 0.5  # by bench/compression
 _HEADING_SHARE = 0.6
 _OPENING_SHARE = 0.02  # these four are parts of the best score
 _NUMBER_SHARE = 0.05

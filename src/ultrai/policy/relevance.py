@@ -18,6 +18,7 @@ from ultrai.domain.value import value
 
 _SATURATION = 1.2
 _LENGTH_SHARE = 0.75
+_RARITY = 1.5  # above 1, rare words outweigh “what” and “the” in any language; by bench/compression
 _DIGITS = 6  # of a score; machines may differ beyond
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3041-\u30ff\u3130-\u318f\u31f0-\u31ff"
@@ -25,8 +26,8 @@ _UNSPACED = (
     "\U00020000-\U0003134f"
 )
 _RUN = re.compile(rf"[{_UNSPACED}]+")
-_WORD = re.compile(r"\w+")
-_SPACED_WORD = re.compile(rf"[^\W{_UNSPACED}]+")
+_WORD = re.compile(r"[^\W_]+")  # the words of snake_case are words
+_SPACED_WORD = re.compile(rf"[^\W_{_UNSPACED}]+")
 _ORNAMENT = re.compile("[\u0300-\u036f]+")  # an Indic vowel is none
 _SHORTEST_FOLDED = 4
 
@@ -63,7 +64,7 @@ def score_all(chunks: Sequence[str], question: str) -> list[float]:
     average = sum(size for _, size in counted) / max(1, len(counted)) or 1.0
     found_in = Counter(term for counts, _ in counted for term in counts)
     weights = {
-        term: math.log(1 + (len(counted) - many + 0.5) / (many + 0.5))
+        term: math.log(1 + (len(counted) - many + 0.5) / (many + 0.5)) ** _RARITY
         for term, many in found_in.items()
     }
     scores = []

@@ -42,6 +42,7 @@ def found(question: str, answer: str) -> bool:
         ("كم طول النهر؟", "طول النهر ستة آلاف كيلومتر."),
         ("Какая длина у реки?", "Длина реки три тысячи километров."),
         ("What is error E4031?", "E4031 means that the disk is full."),
+        ("Which timeout do headers have?", "HEADERS_TIMEOUT_S = 60"),
     ],
 )
 def test_a_question_finds_its_answer(question: str, answer: str) -> None:
