@@ -9,6 +9,7 @@ from ultrai_sim.activity import DAYS_TOLD, activity_body, asked_day
 from ultrai_sim.credentials import any_key, management_key
 from ultrai_sim.generations import Generation, content_body, generation_body
 from ultrai_sim.replies import json_response
+from ultrai_sim.striking import struck
 from ultrai_sim.windows import day_of
 from ultrai_sim.world import WORLD
 
@@ -16,13 +17,13 @@ from ultrai_sim.world import WORLD
 def account_routes(prefix: str) -> list[web.RouteDef]:
     """The routes, under a prefix."""
     return [
-        web.get(f"{prefix}/key", _key),
-        web.get(f"{prefix}/auth/key", _key),
-        web.get(f"{prefix}/credits", _credits),
+        web.get(f"{prefix}/key", struck("key", _key)),
+        web.get(f"{prefix}/auth/key", struck("key", _key)),
+        web.get(f"{prefix}/credits", struck("credits", _credits)),
         web.post(f"{prefix}/credits/coinbase", _coinbase),
         web.get(f"{prefix}/activity", _activity),
-        web.get(f"{prefix}/generation", _generation),
-        web.get(f"{prefix}/generation/content", _content),
+        web.get(f"{prefix}/generation", struck("generation", _generation)),
+        web.get(f"{prefix}/generation/content", struck("generation", _content)),
     ]
 
 

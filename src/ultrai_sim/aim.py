@@ -9,6 +9,7 @@ from typing import Any
 from ultrai_sim.providers import is_named, slug_of
 
 AIM_KEYS = (
+    "route",
     "model",
     "provider",
     "key",
@@ -21,15 +22,20 @@ AIM_KEYS = (
     "times",
 )
 
+SPOKEN = ("chat", "embeddings")
+"""The routes that a fault strikes which names none."""
+PLAIN = ("models", "generation", "key", "credits")
+ROUTES = (*SPOKEN, *PLAIN)
 WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """A request that a fault may hit. ``attempt`` counts from 1 for each model.
+    """A request that a fault may hit.
 
-    ``since_s`` is how long the world has been going; ``draw`` is from 0 to 1 and belongs to the
-    request and the fault.
+    ``attempt`` counts from 1 for each model, or for each route that belongs to none. ``since_s`` is
+    how long the world has been going; ``draw`` is from 0 to 1 and belongs to the request and the
+    fault.
     """
 
     model: str
@@ -38,6 +44,7 @@ class Occasion:
     key: str = ""
     since_s: float = 0.0
     draw: float = 0.0
+    route: str = "chat"
 
 
 def is_model(pattern: str, model_id: str) -> bool:
@@ -55,6 +62,11 @@ def is_provider(pattern: str, provider: str) -> bool:
     if WILD.isdisjoint(low):
         return False
     return any(fnmatchcase(name, low) for name in (provider.lower(), slug_of(provider)))
+
+
+def is_route(wanted: str | None, route: str) -> bool:
+    """Whether a fault strikes on a route; without one it does where models answer."""
+    return route in SPOKEN if wanted is None else wanted == route
 
 
 def is_time(aim: Any, since_s: float) -> bool:
@@ -75,4 +87,6 @@ def wrong_aim(aim: Any) -> str | None:
         return f"'until_s' must be later than {aim.from_s or 0:g} s, where it begins"
     if aim.off_s is not None and aim.on_s is None:
         return "'off_s' needs 'on_s'"
+    if aim.route in PLAIN and aim.route != "generation" and (aim.model, aim.provider) != ("*", "*"):
+        return f"'model' and 'provider' do not go with the route {aim.route!r}"
     return None

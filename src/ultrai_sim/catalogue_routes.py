@@ -14,6 +14,7 @@ from ultrai_sim.embedders import embedders_body
 from ultrai_sim.listing import endpoints_body, model_row, providers_body, zdr_body
 from ultrai_sim.listing_query import ORDERS, ListingQuery, read_listing_query
 from ultrai_sim.replies import OPEN_HEADERS, json_response
+from ultrai_sim.striking import struck
 from ultrai_sim.world import WORLD, World
 
 CACHED_LISTING = "public, max-age=120, stale-while-revalidate=3600, stale-if-error=3600"
@@ -24,14 +25,14 @@ SLUG = r"{author:[^/]+}/{slug:[^/]+}"
 def catalogue_routes(prefix: str) -> list[web.RouteDef]:
     """The routes, under a prefix."""
     return [
-        web.get(f"{prefix}/models", _models),
-        web.get(f"{prefix}/models/user", _user_models),
-        web.get(f"{prefix}/models/count", _count),
-        web.get(f"{prefix}/models/{SLUG}/endpoints", _endpoints),
-        web.get(f"{prefix}/model/{SLUG}", _model),
+        web.get(f"{prefix}/models", struck("models", _models)),
+        web.get(f"{prefix}/models/user", struck("models", _user_models)),
+        web.get(f"{prefix}/models/count", struck("models", _count)),
+        web.get(f"{prefix}/models/{SLUG}/endpoints", struck("models", _endpoints)),
+        web.get(f"{prefix}/model/{SLUG}", struck("models", _model)),
         web.get(f"{prefix}/providers", _providers),
         web.get(f"{prefix}/endpoints/zdr", _zdr),
-        web.get(f"{prefix}/embeddings/models", _embedders),
+        web.get(f"{prefix}/embeddings/models", struck("models", _embedders)),
     ]
 
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from ultrai_sim.admission import (
@@ -29,9 +28,9 @@ from ultrai_sim.admission import (
 from ultrai_sim.aim import Occasion
 from ultrai_sim.catalogue import Model
 from ultrai_sim.endpoints import Endpoint
-from ultrai_sim.generations import Try
+from ultrai_sim.fallback import first_to_answer, told, with_earlier
 from ultrai_sim.moderation import Said, looks, moderate
-from ultrai_sim.performing import perform, refuse_if_due
+from ultrai_sim.performing import circumstances, perform
 from ultrai_sim.refusals import Refusal
 from ultrai_sim.rendering import (
     JSON_HEADERS,
@@ -44,11 +43,9 @@ from ultrai_sim.rendering import (
 from ultrai_sim.response_cache import Kept, Wish, headers_of
 from ultrai_sim.settlement import FULL, settle
 from ultrai_sim.speech import Answer
+from ultrai_sim.striking import refuse_if_due
 from ultrai_sim.wire import COMMENT, DONE
 from ultrai_sim.world import SEEN, Rendered, SeenRequest, World
-
-RATE_LIMITED = 429
-SERVER_ERRORS = 500
 
 
 async def complete(request: web.Request, world: World) -> web.StreamResponse:
@@ -61,11 +58,11 @@ async def complete(request: web.Request, world: World) -> web.StreamResponse:
         try:
             return await _ask_model(request, world, letter=letter, wanted=wanted)
         except Refusal as refusal:
-            errors.append(_told(refusal))
+            errors.append(told(refusal))
     try:
         return await _ask_model(request, world, letter=letter, wanted=letter.models[-1])
     except Refusal as refusal:
-        raise _with_earlier(refusal, errors) from None
+        raise with_earlier(refusal, errors) from None
 
 
 async def _ask_model(
@@ -107,20 +104,12 @@ async def _try_endpoints(
     request: web.Request, world: World, *, order: Order, endpoints: Sequence[Endpoint]
 ) -> web.StreamResponse:
     """The answer of the first endpoint that gives one; what the last one met instead."""
-    errors: list[dict[str, Any]] = []
-    for endpoint in endpoints:
-        try:
-            return await _try(request, world, order=order, endpoint=endpoint)
-        except Refusal as refusal:
-            if not _is_the_providers(refusal):
-                raise
-            permaslug = order.model.canonical or order.model.id
-            order.tries.append(Try(endpoint.provider, permaslug, refusal.status))
-            if endpoint is endpoints[-1]:
-                raise _with_earlier(refusal, errors) from None
-            errors.append(_told(refusal))
-    message = "an order that was routed has an endpoint"
-    raise AssertionError(message)
+
+    async def ask(endpoint: Endpoint) -> web.StreamResponse:
+        return await _try(request, world, order=order, endpoint=endpoint)
+
+    permaslug = order.model.canonical or order.model.id
+    return await first_to_answer(endpoints, ask, permaslug=permaslug, tries=order.tries)
 
 
 async def _try(
@@ -133,7 +122,7 @@ async def _try(
     # Once for the request, however many of its endpoints it strikes.
     seen.faults = tuple(dict.fromkeys((*seen.faults, *(fault.kind for fault in faults))))
     if faults:
-        await refuse_if_due(world, order, faults=faults)
+        await refuse_if_due(faults, circumstances(world, order))
     if not faults and world.latency.is_zero and not world.paces:
         return _at_once(world, order, seen=seen)
     response = await perform(request, world, order=order, faults=faults)
@@ -213,43 +202,3 @@ def _send(world: World, order: Order, *, rendered: Rendered, seen: SeenRequest) 
     seen.outcome = "complete"
     settle(world, order, rendered=rendered, seen=seen, ending=FULL)
     return response
-
-
-def _is_the_providers(refusal: Refusal) -> bool:
-    """Whether a provider refused, and not OpenRouter itself: only then another one may help."""
-    if refusal.status != RATE_LIMITED and refusal.status < SERVER_ERRORS:
-        return False
-    if refusal.at_provider:
-        return True
-    metadata = _error_of(refusal).get("metadata")
-    return isinstance(metadata, dict) and metadata.get("provider_name") is not None
-
-
-def _told(refusal: Refusal) -> dict[str, Any]:
-    error = _error_of(refusal)
-    return {"code": error.get("code", refusal.status), "message": error.get("message", "")}
-
-
-def _error_of(refusal: Refusal) -> dict[str, Any]:
-    try:
-        body = msgspec.json.decode(refusal.body)
-    except msgspec.DecodeError:
-        return {}
-    error = body.get("error") if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else {}
-
-
-def _with_earlier(refusal: Refusal, errors: Sequence[dict[str, Any]]) -> Refusal:
-    """The last refusal, which also tells of those before it."""
-    error = _error_of(refusal)
-    if not errors or not error:
-        return refusal
-    body = msgspec.json.decode(refusal.body)
-    metadata = error.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        return refusal  # a fault's own words are left as they are
-    told = metadata.get("previous_errors")
-    later = told if isinstance(told, list) else []
-    body["error"]["metadata"] = {**metadata, "previous_errors": [*errors, *later]}
-    refusal.body = msgspec.json.encode(body)
-    return refusal

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from ultrai_sim.aim import WILD, is_provider
 from ultrai_sim.changes import Change
+from ultrai_sim.embedders import embedders
 from ultrai_sim.faults import OPTIONS, Fault
 from ultrai_sim.schedule import Latency
 from ultrai_sim.terms import AccountTerms
@@ -41,8 +42,9 @@ def _settings(world: World) -> list[str]:
 
 def doubts(world: World) -> list[str]:
     """What is good and can never strike: names of models and providers that nobody has."""
-    models = {model.id for model in world.listing.models.values()}
-    providers = {name for model in world.listing.models.values() for name in model.providers}
+    rows = [*world.listing.models.values(), *(each.model for each in embedders().values())]
+    models = {model.id for model in rows}
+    providers = {name for model in rows for name in model.providers}
     found = []
     for fault in world.faults:
         if WILD.isdisjoint(fault.model) and fault.model not in models:
@@ -67,6 +69,8 @@ def _doubt(what: str, key: str, *, name: str, valid: Collection[str]) -> str:
 def _aim(fault: Fault) -> str:
     aims = [f"{name} {getattr(fault, name)}" for name in ("model", "provider", "key")]
     aims = [aim for aim in aims if not aim.endswith(" *")]
+    if fault.route is not None:
+        aims.insert(0, f"route {fault.route}")
     if fault.attempts is not None:
         aims.append(f"attempts {', '.join(map(str, fault.attempts))}")
     if fault.probability is not None:

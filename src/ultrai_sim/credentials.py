@@ -30,6 +30,13 @@ def any_key(request: web.Request, world: World) -> Key:
     return key
 
 
+def name_of_key(request: web.Request, world: World) -> str:
+    """The name of the key that asks, whether or not it may; empty where there is none."""
+    secret = request.headers.get("Authorization", "").partition(" ")[2].strip()
+    key = world.money.keys.get(secret)
+    return "" if key is None else key.name
+
+
 def inference_key(request: web.Request, world: World) -> Key:
     """The key that asks, if it may ask models."""
     key = any_key(request, world)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ultrai_sim.aim import ROUTES
 from ultrai_sim.reading import short
 
 Complaint = str | None
@@ -153,6 +154,7 @@ CHECKS: Mapping[str, Callable[[Any], Complaint]] = {
     "comments": _flag,
     "how": _one_of("clean", "incomplete"),
     "dialect": _one_of("2025", "2026"),
+    "route": _one_of(*ROUTES),
     "at": _one_of("head", "start", "usage", "done"),
 }
 """Every key of a fault, and what its value must be."""

@@ -1,6 +1,7 @@
 """What can go wrong, on order: the kinds of fault, and the book that says when one is due.
 
-A fault hits requests for its ``model`` (an id, or a pattern such as ``openai/*``) at its ``provider``
+A fault hits requests on its ``route`` (``chat``, ``embeddings``, ``models``, ``generation``, ``key`` or
+``credits``; without one, the first two), for its ``model`` (an id, or a pattern such as ``openai/*``) at its ``provider``
 (a display name or a slug, or a pattern), made with its ``key`` (its name), on the ``attempts`` listed
 (1 is the first request for that model since the start or the last reset), with a ``probability``,
 between ``from_s`` and ``until_s`` after the start, flapping (``on_s`` on, ``off_s`` off), at most so
@@ -83,7 +84,7 @@ from difflib import get_close_matches
 from hashlib import blake2b
 from typing import Any
 
-from ultrai_sim.aim import AIM_KEYS, Occasion, is_model, is_provider, is_time, wrong_aim
+from ultrai_sim.aim import AIM_KEYS, Occasion, is_model, is_provider, is_route, is_time, wrong_aim
 from ultrai_sim.fault_values import wrong_value
 from ultrai_sim.reading import short
 
@@ -169,6 +170,17 @@ KINDS: Mapping[str, frozenset[str]] = {
 }
 """Every kind, and its options beside ``model``, ``provider`` and ``attempts``."""
 
+SAID = frozenset(
+    {
+        *("empty_length", "content_filter", "refusal", "tool_calls", "tool_calls_broken"),
+        *("choice_error", "usage_missing", "finish_twice", "error_mid_stream"),
+        *("length_then_error_400", "finish_missing", "done_missing", "done_twice"),
+        *("text_after_done", "carriage_returns", "bad_utf8", "no_choices", "many_choices"),
+        "frame_twice",
+    }
+)
+"""Those about what a model says or about frames, which only chats have."""
+
 
 class FaultError(ValueError):
     """A fault that cannot be: its text names the key and the nearest valid one."""
@@ -179,6 +191,7 @@ class Fault:
     """One thing that goes wrong; see the table above. Options left None take its defaults."""
 
     kind: str
+    route: str | None = None
     model: str = "*"
     provider: str = "*"
     key: str = "*"
@@ -229,6 +242,8 @@ class Fault:
                 raise FaultError(message)
         wrong = next(filter(None, (wrong_value(*item) for item in given.items())), None)
         wrong = wrong or wrong_aim(self)
+        if wrong is None and self.route not in (None, "chat") and kind in SAID:
+            wrong = "it is about what a model says; its 'route' can only be 'chat'"
         if wrong is None and self.at is not None and self.after is not None:
             wrong = "'at' and 'after' both name a place; give one of them"
         if wrong is not None:
@@ -242,7 +257,9 @@ class Fault:
     def hits(self, occasion: Occasion) -> bool:
         """Whether it is due on this occasion, but for how many ``times`` it has struck."""
         return (
-            is_model(self.model, occasion.model)
+            is_route(self.route, occasion.route)
+            and (occasion.route == "chat" or self.kind not in SAID)
+            and is_model(self.model, occasion.model)
             and (self.attempts is None or occasion.attempt in self.attempts)
             and is_provider(self.provider, occasion.provider)
             and is_model(self.key, occasion.key)

@@ -21,7 +21,7 @@ from ultrai_sim.wire import DONE, choice_frame, encode
 BOMB_BYTES = 100_000_000
 LONG_STALL_S = 125.0
 MANY_CHOICES = 10_000
-_COST = re.compile(rb'"cost":[^,}]+')
+_COST = re.compile(rb'"((?:total_)?cost)":[^,}]+')
 _FINISH = re.compile(rb'"finish_reason":"[a-z_]+"')
 _MODEL = re.compile(rb'"model":"[^"]*"')
 
@@ -53,7 +53,7 @@ def _insert(script: Script, fault: Fault, *, data: bytes) -> None:
 
 def _cost_of(literal: bytes) -> Callable[[Script, Fault], None]:
     def tamper(script: Script, _: Fault) -> None:
-        _rewrite(script, lambda data: _COST.sub(b'"cost":' + literal, data))
+        _rewrite(script, lambda data: _COST.sub(rb'"\1":' + literal, data))
 
     return tamper
 

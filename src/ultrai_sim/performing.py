@@ -6,16 +6,11 @@ the reply.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ultrai_sim.admission import Order
-from ultrai_sim.breaking import STREAM_FAULTS
-from ultrai_sim.bytewise import BYTE_FAULTS
-from ultrai_sim.denials import DENIALS
 from ultrai_sim.faults import Fault
-from ultrai_sim.hostile import HOSTILE_FAULTS
 from ultrai_sim.ranking import in_order
 from ultrai_sim.rendering import (
     JSON_HEADERS,
@@ -28,13 +23,12 @@ from ultrai_sim.rendering import (
 from ultrai_sim.schedule import Latency, Reply, Role, Send, Step, Wait, play
 from ultrai_sim.settlement import Ending, settle
 from ultrai_sim.speech import Answer
+from ultrai_sim.striking import SCRIPT_FAULTS
 from ultrai_sim.tampering import (
     ANSWER_FAULTS,
-    REFUSAL_FAULTS,
     Circumstances,
     Draft,
     Script,
-    delay,
 )
 from ultrai_sim.wire import COMMENT, DONE, USAGE, Frame
 from ultrai_sim.world import SEEN, Rendered, World
@@ -42,13 +36,10 @@ from ultrai_sim.world import SEEN, Rendered, World
 if TYPE_CHECKING:
     from aiohttp import web
 
-REFUSALS = {**REFUSAL_FAULTS, **DENIALS}
-SCRIPT_FAULTS = {**STREAM_FAULTS, **HOSTILE_FAULTS, **BYTE_FAULTS}
 
-
-async def refuse_if_due(world: World, order: Order, *, faults: Sequence[Fault]) -> None:
-    """Raise the error that a fault asks for, as late as another fault asks for."""
-    around = Circumstances(
+def circumstances(world: World, order: Order) -> Circumstances:
+    """What a fault may need to know of an order."""
+    return Circumstances(
         model_id=order.asked.id,
         provider=order.provider,
         authorization=order.authorization,
@@ -58,14 +49,6 @@ async def refuse_if_due(world: World, order: Order, *, faults: Sequence[Fault]) 
         free_daily_limit=world.money.free_tier.daily_limit,
         prompt=order.question.asked,
     )
-    for fault in faults:
-        if fault.kind in REFUSALS:
-            late_s = sum(delay(other) for other in faults)
-            if late_s:
-                await asyncio.sleep(late_s)
-            refusal = REFUSALS[fault.kind](fault, around)
-            refusal.at_provider = fault.provider != "*"
-            raise refusal
 
 
 async def perform(

@@ -131,7 +131,8 @@ def _status(fault: Fault, around: Circumstances) -> Refusal:
         stamp = ceil(around.now + fault.retry_after_date_s)
         headers["Retry-After"] = formatdate(stamp, usegmt=True)
     metadata = fault.metadata
-    if metadata is None and fault.message is None and (status == 429 or status > 500):  # noqa: PLR2004
+    bare = metadata is None and fault.message is None and bool(around.provider)
+    if bare and (status == 429 or status > 500):  # noqa: PLR2004
         metadata = refusals.provider_metadata(status, around.model_id, provider=around.provider)
     refusal = refusals.refuse(status, fault.message, metadata=metadata, headers=headers)
     if fault.availability is not None:
@@ -151,7 +152,7 @@ def _redirect(fault: Fault, _: Circumstances) -> Refusal:
 def _error_in_200(fault: Fault, around: Circumstances) -> Refusal:
     code = fault.status or 502
     metadata = fault.metadata
-    if metadata is None:
+    if metadata is None and around.provider:
         metadata = refusals.provider_metadata(code, around.model_id, provider=around.provider)
     body = refusals.error_body(code, fault.message, metadata=metadata)
     if fault.code is not None:
