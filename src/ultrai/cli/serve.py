@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -15,7 +18,25 @@ from ultrai.domain.errors import SettingsError
 if TYPE_CHECKING:
     import socket
 
+    from ultrai.server.serving import Place
+
 _MOST_PORT = 65_535
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Flags(TypedDict):
+    """What click hands over."""
+
+    host: str
+    port: int
+    tls_cert: Path | None
+    tls_key: Path | None
+    behind_proxy: bool
+    allow_host: tuple[str, ...]
+    allow_origin: tuple[str, ...]
+    max_runs: int
+    check: bool
+    as_json: bool
 
 
 @click.command("serve", cls=UltraiCommand)
@@ -27,14 +48,27 @@ _MOST_PORT = 65_535
     show_default=True,
     help="Port to listen on; 0 takes any.",
 )
+@click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate chain, PEM.")
+@click.option("--tls-key", type=_FILE, metavar="FILE", help="Its private key, PEM.")
+@click.option("--behind-proxy", is_flag=True, help="A proxy that speaks TLS stands before it.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A further name of it.")
+@click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may ask.")
+@click.option(
+    "--max-runs",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    help="Runs at once; more are told to come back (503).",
+)
 @click.option("--check", is_flag=True, help="Say whether it could serve so, and end.")
-@click.option("--json", "as_json", is_flag=True, help="With --check: one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="The log, or with --check its result.")
 @click.pass_obj
-def command(wishes: Wishes, *, host: str, port: int, check: bool, as_json: bool) -> int:
+def command(wishes: Wishes, /, **flags: Unpack[_Flags]) -> int:
     """Serve cocktails and models to every client that speaks OpenAI's format.
 
     Once it listens it prints its address, one line. SIGTERM or Ctrl-C lets requests under way end;
-    a second one does not. Needs the extra 'server'.
+    a second one does not. Where other machines can reach it, it wants access keys, and TLS or a
+    proxy that has it. Needs the extra 'server'.
     """
     from ultrai.cli.output import write_json, write_text
     from ultrai.cli.running import run_async
@@ -45,26 +79,44 @@ def command(wishes: Wishes, *, host: str, port: int, check: bool, as_json: bool)
             "serving needs the extra 'server', which is not installed",
             hint="install it with: pip install 'ultrai[server]'",
         )
-    from ultrai.server.serving import Place, check_place, listen, url_of
+    from ultrai.server.logs import set_up_logs
+    from ultrai.server.serving import check_place, listen
 
-    place = Place(host, port)
-    check_place(place)
     settings = wishes.load_settings()
+    if find_spec("prometheus_client") is not None:
+        wishes.settings = replace(settings, metrics=True)
+    place = _place(flags)
+    check_place(place, has_keys=False)
     with listen(place) as bound:
-        if check:
+        if flags["check"]:
+            url = place.url_of(bound)
             source = None if settings.source is None else str(settings.source)
-            if as_json:
-                write_json({"url": url_of(bound), "settings": source})
+            if flags["as_json"]:
+                write_json({"url": url, "settings": source})
             else:
-                write_text(
-                    standard_error(), f"good: {url_of(bound)}, {source or 'no settings file'}"
-                )
+                write_text(standard_error(), f"good: {url}, {source or 'no settings file'}")
             return 0
-        run_async(_serve(wishes, bound))
+        set_up_logs(as_json=flags["as_json"] or not sys.stderr.isatty())
+        run_async(_serve(wishes, bound, place=place))
     return 0
 
 
-async def _serve(wishes: Wishes, bound: socket.socket) -> None:
+def _place(flags: _Flags) -> Place:
+    from ultrai.server.serving import Place
+
+    return Place(
+        host=flags["host"],
+        port=flags["port"],
+        certificate=flags["tls_cert"],
+        private_key=flags["tls_key"],
+        behind_proxy=flags["behind_proxy"],
+        hosts=flags["allow_host"],
+        origins=flags["allow_origin"],
+        most_runs=flags["max_runs"],
+    )
+
+
+async def _serve(wishes: Wishes, bound: socket.socket, *, place: Place) -> None:
     from ultrai.cli.session import open_session
     from ultrai.cli.terminal import flush_output, standard_output
     from ultrai.server.serving import Serving
@@ -74,7 +126,7 @@ async def _serve(wishes: Wishes, bound: socket.socket) -> None:
         flush_output()
 
     async with open_session(wishes) as session:
-        serving = Serving(session, bound)
+        serving = Serving(session, bound, place=place)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, serving.stop)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -9,62 +11,110 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ultrai.assembly.facade import UltrAI
 from ultrai.server.chat import Chat
-from ultrai.server.exchange import Exchange
-from ultrai.server.front import App, DoorRules, Endpoint, Front
+from ultrai.server.exchange import Exchange, Intake
+from ultrai.server.front import App, DoorRules, Endpoint, Front, Handler
 from ultrai.server.live import LiveRuns
 from ultrai.server.models import Models
+from ultrai.server.openapi import Page, document
+from ultrai.server.probes import Probes
 from ultrai.server.problems import Problem
 from ultrai.server.repeats import Repeats
 from ultrai.server.runs import Runs
-from ultrai.server.wire import encode
+from ultrai.server.wire import ChatRequest, RunRequest, encode
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 CHAT = "/v1/chat/completions"
-_SLOT = "/v1/runs/{run_id}/slots/{slot}"
+_RUN = "/v1/runs/{run_id}"
+_SLOT = _RUN + "/slots/{slot}"
 _CODES = {404: "not_found", 405: "method_not_allowed"}
+_SSE = "text/event-stream"
 
 
-def make_app(session: UltrAI, runs: LiveRuns, *, rules: DoorRules) -> App:
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What all handlers share."""
+
+    runs: LiveRuns
+    intake: Intake
+
+    def endpoint(self, handler: Handler) -> Endpoint:
+        """The handler as an application."""
+        return Endpoint(handler, self.intake)
+
+
+def make_app(runs: LiveRuns, *, rules: DoorRules) -> App:
     """The whole application."""
-    chat = Endpoint(Chat(runs, Repeats()).answer)
-    models = Models(session)
-    native = Runs(runs)
-    routes = [
-        _route("POST", CHAT, endpoint=chat),
-        _route("GET", "/v1/models", endpoint=Endpoint(models.list)),
-        _route("GET", "/v1/models/{model:path}", endpoint=Endpoint(models.show)),
-        _route("POST", "/v1/runs", endpoint=Endpoint(native.create)),
-        _route("GET", "/v1/runs", endpoint=Endpoint(native.list)),
-        _route("GET", "/v1/runs/{run_id}", endpoint=Endpoint(native.show)),
-        _route("GET", "/v1/runs/{run_id}/events", endpoint=Endpoint(native.events)),
-        _route("POST", "/v1/runs/{run_id}/cancel", endpoint=Endpoint(native.cancel)),
-        _route("POST", f"{_SLOT}/cancel", endpoint=Endpoint(native.cancel_slot)),
-        _route("POST", f"{_SLOT}/retry", endpoint=Endpoint(native.retry_slot)),
-        _route("GET", "/healthz", endpoint=Endpoint(_alive)),
-    ]
+    pages = pages_of(Wiring(runs, Intake()))
+    routes = [Route(page.path, page.endpoint, methods=[page.method]) for page in pages]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _not_here})
     app.router.redirect_slashes = False
+    chat = next(page.endpoint for page in pages if page.path == CHAT)
     return Front(app, rules=rules, hot={("POST", CHAT): chat})  # type: ignore[arg-type]
 
 
-def _route(method: str, path: str, *, endpoint: Endpoint) -> Route:
-    return Route(path, endpoint, methods=[method])
+def pages_of(wiring: Wiring) -> Sequence[Page]:
+    """Every route there is."""
+    runs, endpoint = wiring.runs, wiring.endpoint
+    models, probes = Models(runs.session), Probes(runs.session, runs)
+    chat = Chat(runs, Repeats())
+    pages = [
+        Page(
+            *("POST", CHAT, endpoint(chat.answer), "Ask a cocktail or a model"),
+            scope="ask",
+            body=ChatRequest,
+        ),
+        Page("GET", "/v1/models", endpoint(models.list), "List what can be asked", "ask"),
+        Page("GET", "/v1/models/{model:path}", endpoint(models.show), "Show one of them", "ask"),
+        *_native(wiring),
+        Page("GET", "/healthz", endpoint(probes.alive), "Whether the process lives"),
+        Page("GET", "/readyz", endpoint(probes.ready), "Whether it takes requests"),
+        Page(
+            *("GET", "/metrics", endpoint(probes.metrics), "What Prometheus reads", "metrics"),
+            media="text/plain",
+        ),
+    ]
+
+    async def describe(exchange: Exchange) -> None:
+        await exchange.answer_json(200, described)
+
+    pages.append(Page("GET", "/openapi.json", endpoint(describe), "This document"))
+    described = document(pages)
+    return pages
 
 
-async def _alive(exchange: Exchange) -> None:
-    await exchange.answer_json(200, {"status": "ok"})
+def _native(wiring: Wiring) -> Sequence[Page]:
+    native, endpoint = Runs(wiring.runs), wiring.endpoint
+    listed = {"limit": "integer", "q": "string"}
+    return [
+        Page(
+            *("POST", "/v1/runs", endpoint(native.create), "Start a run", "ask", RunRequest),
+            statuses=(201,),
+        ),
+        Page("GET", "/v1/runs", endpoint(native.list), "List past runs", "read", query=listed),
+        Page("GET", _RUN, endpoint(native.show), "Show a run's report", "ask"),
+        Page(
+            *("GET", f"{_RUN}/events", endpoint(native.events), "Follow a run", "ask"),
+            statuses=(200, 204),
+            media=_SSE,
+            query={"last_event_id": "integer"},
+        ),
+        Page("POST", f"{_RUN}/cancel", endpoint(native.cancel), "End a run", "ask"),
+        Page("POST", f"{_SLOT}/cancel", endpoint(native.cancel_slot), "End one slot", "ask"),
+        Page(
+            *("POST", f"{_SLOT}/retry", endpoint(native.retry_slot), "Ask a slot again", "ask"),
+            statuses=(200, 201),
+        ),
+    ]
 
 
 async def _not_here(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "http_error")
-    problem = Problem(
-        error.status_code, code, f"{request.method} {request.url.path}: {error.detail}"
-    )
+    what = f"{request.method} {request.url.path}: {error.detail}"
+    problem = Problem(error.status_code, code, what)
     return Response(
         encode(problem.to_dict()),
         status_code=error.status_code,

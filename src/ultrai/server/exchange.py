@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ultrai.server.problems import Problem, Refused, bad_request
+from ultrai.server.problems import Problem, Refused, bad_request, full
 from ultrai.server.wire import encode
 
 Scope = Mapping[str, Any]
@@ -21,14 +21,34 @@ Send = Callable[[Any], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
+MOST_INTAKE_BYTES = 256 * 1024 * 1024
 MOST_QUERY_FIELDS = 20
 WRITE_PATIENCE_S = 30.0
+RUN_ID = b"x-ultrai-run-id"
 JSON = (b"content-type", b"application/json")
 _SSE = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # a proxy in between must not collect it
 )
+
+
+class Intake:
+    """How many bytes of bodies are in memory at once, over all requests."""
+
+    def __init__(self, most_bytes: int = MOST_INTAKE_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+
+    def take(self, count: int) -> None:
+        """So many more. Raises Refused where there is no room."""
+        if self._bytes + count > self._most_bytes:
+            raise full("too much is being received at once")
+        self._bytes += count
+
+    def give_back(self, count: int) -> None:
+        """So many less."""
+        self._bytes -= count
 
 
 class ClientGone(Exception):
@@ -48,6 +68,10 @@ class Exchange:
         self._headers: dict[bytes, bytes] | None = None
         self._query: dict[str, str] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self.intake: Intake | None = None
+        self.body_bytes = 0
+        self.status: int | None = None
+        self.run_id: str | None = None
         self.has_begun = False
         self.is_left = False
 
@@ -89,16 +113,21 @@ class Exchange:
         if self.header(b"content-encoding") not in (None, "", "identity"):
             raise Refused(Problem(415, "unsupported_encoding", "the body must not be compressed"))
         parts: list[bytes] = []
-        size = 0
+        announced = self.header(b"content-length") or ""
+        if len(announced) > len(str(MOST_BODY_BYTES)) or int(announced or 0) > MOST_BODY_BYTES:
+            raise too_large()
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self.is_left = True
                 raise ClientGone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > MOST_BODY_BYTES:
+            part = message.get("body", b"")
+            if self.body_bytes + len(part) > MOST_BODY_BYTES:
                 raise too_large()
+            if self.intake is not None:
+                self.intake.take(len(part))
+            self.body_bytes += len(part)
+            parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
 
@@ -142,7 +171,8 @@ class Exchange:
         await self._write({"type": "http.response.body", "body": b""})
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.has_begun = True
+        self.has_begun, self.status = True, status
+        self.run_id = next((v.decode() for n, v in headers if n == RUN_ID), None)
         await self._write({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _write(self, message: Mapping[str, object]) -> None:
@@ -153,6 +183,9 @@ class Exchange:
                 await self._send(message)
         except TimeoutError:
             self.is_left = True
+            abort = self._scope.get("ultrai.abort")
+            if abort is not None:
+                abort()  # closing would wait for it to read
             raise ClientGone from None
 
     async def _until_left(self, when_left: Callable[[], None]) -> None:

@@ -7,19 +7,20 @@ send requests that its owner never meant (CSRF). So the name in `Host` must be o
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from ultrai.domain.errors import UltraiError
-from ultrai.server.exchange import ClientGone, Exchange, Receive, Scope, Send
+from ultrai.server.exchange import ClientGone, Exchange, Intake, Receive, Scope, Send
 from ultrai.server.problems import Problem, Refused, problem_of_error
 
 LOG = logging.getLogger("ultrai.server")
 Handler = Callable[[Exchange], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+_LONGEST_PATH = 200
 _BUG = Problem(500, "bug", "a bug in ultrai; the server's log says more")
 
 
@@ -91,12 +92,23 @@ class Front:
 class Endpoint:
     """A handler as an ASGI application; whatever it raises becomes an answer."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, intake: Intake) -> None:
         self._handler = handler
+        self._intake = intake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         exchange = Exchange(scope, receive, send=send)
+        exchange.intake = self._intake
+        try:
+            await self._answer(exchange)
+        finally:
+            self._intake.give_back(exchange.body_bytes)
+            _note(exchange, ms=int((loop.time() - began_s) * 1000))
+
+    async def _answer(self, exchange: Exchange) -> None:
         try:
             await self._handler(exchange)
         except ClientGone:
@@ -108,6 +120,22 @@ class Endpoint:
         except Exception:
             LOG.exception("a bug in %s %s", exchange.method, exchange.path)
             await _refuse(exchange, _BUG)
+
+
+def _note(exchange: Exchange, *, ms: int) -> None:
+    """One line in the log, with the Run's id where there is one."""
+    if LOG.isEnabledFor(logging.INFO):
+        fields = {
+            "method": exchange.method,
+            "path": exchange.path[:_LONGEST_PATH],
+            "status": exchange.status,
+            "ms": ms,
+            "run_id": exchange.run_id,
+            "key": exchange.owner,
+            "left": exchange.is_left or None,
+        }
+        said = {name: value for name, value in fields.items() if value is not None}
+        LOG.info("request", extra={"fields": said})
 
 
 async def _refuse(exchange: Exchange, problem: Problem) -> None:
@@ -134,19 +162,3 @@ def is_loopback_name(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line; what stands in `fields` of a record beside its message."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        shape: dict[str, object] = {
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            shape["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(shape, ensure_ascii=False, default=str)

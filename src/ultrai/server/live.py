@@ -19,7 +19,9 @@ from ultrai.domain.ask import Ask
 from ultrai.domain.event import Event
 from ultrai.domain.report import Report
 from ultrai.engine.handle import RunHandle
+from ultrai.server.problems import full
 
+MOST_RUNS = 1000
 MOST_ENDED = 200
 MOST_KEPT_EVENTS = 200_000
 KEEP_ALIVE_S = 5.0
@@ -107,8 +109,11 @@ class LiveRun:
 class LiveRuns:
     """Starts Runs and finds them again."""
 
-    def __init__(self, session: UltrAI) -> None:
+    def __init__(self, session: UltrAI, *, most: int = MOST_RUNS) -> None:
         self.session = session
+        self.is_draining = False
+        self._most = most
+        self._starting = 0
         self._runs: OrderedDict[str, LiveRun] = OrderedDict()
         self._ended: OrderedDict[str, LiveRun] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -121,8 +126,15 @@ class LiveRuns:
     async def start(
         self, ask: Ask, *, owner: str | None, detached: bool = False, kept: bool = False
     ) -> LiveRun:
-        """Start a Run. Raises what planning raises."""
-        live = LiveRun(await self.session.start(ask), owner, detached=detached)
+        """Start a Run. Raises what planning raises, and Refused where there are too many."""
+        if len(self._runs) + self._starting >= self._most:
+            raise full(f"{self._most} runs are under way")
+        self._starting += 1
+        try:
+            handle = await self.session.start(ask)
+        finally:
+            self._starting -= 1
+        live = LiveRun(handle, owner, detached=detached)
         await asyncio.sleep(0)  # its first step: from then on its Report says what it is
         self._runs[live.run_id] = live
         kept = kept or not self.session.settings.history

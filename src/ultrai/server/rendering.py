@@ -9,6 +9,7 @@ from decimal import Decimal
 from ultrai.domain.money import format_usd
 from ultrai.domain.outcome import Answer, Failure, Usage
 from ultrai.domain.report import Report, RunStatus, SlotReport
+from ultrai.server.exchange import RUN_ID
 from ultrai.server.parsing import Order, Shape
 
 _CUT = "length"
@@ -139,7 +140,7 @@ def about(report: Report) -> dict[str, object]:
 def headers_of(report: Report) -> list[tuple[bytes, bytes]]:
     """The headers that every answer about a Run bears; its cost when it is over and known."""
     headers = [
-        (b"x-ultrai-run-id", report.id.encode()),
+        (RUN_ID, report.id.encode()),
         (b"x-ultrai-status", report.status.value.encode()),
     ]
     cost = report.cost_nanos

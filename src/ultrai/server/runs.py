@@ -16,7 +16,7 @@ from ultrai.domain.ask import Ask
 from ultrai.domain.errors import NotFound, UsageError
 from ultrai.domain.event import Event, EventType
 from ultrai.domain.report import Report, RunStatus, SlotState
-from ultrai.server.exchange import Exchange
+from ultrai.server.exchange import RUN_ID, Exchange
 from ultrai.server.live import LiveRun, LiveRuns, behind, last_seq
 from ultrai.server.parsing import run_ask_of
 from ultrai.server.problems import Problem, Refused, bad_request
@@ -110,7 +110,7 @@ class Runs:
 
     async def _send(self, exchange: Exchange, batches: Batches, *, run_id: str) -> None:
         exchange.watch(lambda: None)
-        await exchange.begin_stream([(b"x-ultrai-run-id", run_id.encode())])
+        await exchange.begin_stream([(RUN_ID, run_id.encode())])
         try:
             async with aclosing(batches):
                 async for events in batches:

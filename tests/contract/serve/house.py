@@ -25,6 +25,7 @@ BACKUP = "deepseek/deepseek-chat"
 TRIO = Cocktail("TRIO", (Slot(ONE, (BACKUP,)), Slot(TWO), Slot(THREE)))
 PROMPT = "Explain quantum computing in simple terms."
 ASKED = [{"role": "user", "content": PROMPT}]
+ANY_PORT = Place(port=0)
 QUICK = {"backoff_base_s": 0.01, "backoff_cap_s": 0.02}
 
 
@@ -83,11 +84,13 @@ class Plan:
     faults: Sequence[Fault] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     latency: Latency | None = None
+    place: Place = ANY_PORT
+    says: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextlib.asynccontextmanager
 async def built(plan: Plan) -> AsyncIterator[House]:
-    world = World(seed=1, faults=list(plan.faults))
+    world = World(seed=1, faults=list(plan.faults), says=plan.says)
     if plan.latency is not None:
         world.latency = plan.latency
     async with contextlib.AsyncExitStack() as stack:
@@ -101,8 +104,8 @@ async def built(plan: Plan) -> AsyncIterator[House]:
             **plan.settings,
         }
         session = await stack.enter_async_context(ultrai.open(Settings(home=home, **wanted)))
-        bound = stack.enter_context(listen(Place(port=0)))
-        serving = Serving(session, bound)
+        bound = stack.enter_context(listen(plan.place))
+        serving = Serving(session, bound, place=plan.place)
         url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(serving.run(ready=url.set_result))
         await session.catalog()  # a stream that waits for it has begun before it can fail
@@ -119,12 +122,17 @@ def at_home(
     story: Callable[[House], Awaitable[Any]],
     *faults: Fault,
     latency: Latency | None = None,
+    place: Place = ANY_PORT,
+    says: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Any:
     """What the story returns, told in a house with these faults and settings."""
 
     async def run() -> Any:
-        async with built(Plan(faults, settings, latency)) as house, asyncio.timeout(60):
+        async with (
+            built(Plan(faults, settings, latency, place, says or {})) as house,
+            asyncio.timeout(60),
+        ):
             return await story(house)
 
     return asyncio.run(run())
