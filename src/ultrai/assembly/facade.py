@@ -29,6 +29,7 @@ from ultrai.settings.cocktails import CocktailFile, shipped_file
 from ultrai.settings.model import Settings
 
 if TYPE_CHECKING:
+    from ultrai.assembly.access_desk import AccessDesk
     from ultrai.domain.attempt import Account
     from ultrai.domain.catalog import Catalog, Endpoint
     from ultrai.domain.drift import Drift
@@ -253,6 +254,12 @@ class UltrAI:
     async def books(self) -> Books:
         """The ledger and the Budgets."""
         return Books((await self._open_store()).database, self._pieces.clock)
+
+    async def access(self) -> AccessDesk:
+        """The keys to a server of our own."""
+        from ultrai.assembly.access_desk import AccessDesk
+
+        return AccessDesk((await self._open_store()).database, self._pieces.clock)
 
     async def reconciliation(self) -> Reconciliation:
         """What Attempts really cost whose figure did not arrive with the answer."""

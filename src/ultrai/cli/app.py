@@ -59,11 +59,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("ultrai.cli.export", "Write a past run as Markdown, JSON or a web page."),
     "local": ("ultrai.cli.local", "Fetch, list and remove the embedded models."),
     "serve": ("ultrai.cli.serve", "Serve cocktails as models to OpenAI's clients."),
+    "access": ("ultrai.cli.access", "Make, list and revoke the keys to the server."),
     "sim": ("ultrai.cli.sim", "Run a simulator of the upstream."),
 }
 # Each appears when its time comes; until then it is not in the help.
 LATER = frozenset(
-    "access batch bench cache index".split()  # noqa: SIM905 - names
+    "batch bench cache index".split()  # noqa: SIM905 - names
 )
 
 

@@ -86,7 +86,7 @@ def command(wishes: Wishes, /, **flags: Unpack[_Flags]) -> int:
     if find_spec("prometheus_client") is not None:
         wishes.settings = replace(settings, metrics=True)
     place = _place(flags)
-    check_place(place, has_keys=False)
+    check_place(place, has_keys=run_async(_has_keys(wishes)))
     with listen(place) as bound:
         if flags["check"]:
             url = place.url_of(bound)
@@ -114,6 +114,15 @@ def _place(flags: _Flags) -> Place:
         origins=flags["allow_origin"],
         most_runs=flags["max_runs"],
     )
+
+
+async def _has_keys(wishes: Wishes) -> bool:
+    """Whether there is an access key that is valid."""
+    from ultrai.cli.session import open_session
+
+    async with open_session(wishes) as session:
+        desk = await session.access()
+        return any(key.is_valid(desk.now()) for key in await desk.keys())
 
 
 async def _serve(wishes: Wishes, bound: socket.socket, *, place: Place) -> None:

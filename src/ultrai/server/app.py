@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ultrai.server.chat import Chat
 from ultrai.server.exchange import Exchange, Intake
-from ultrai.server.front import App, DoorRules, Endpoint, Front, Handler
+from ultrai.server.front import App, DoorRules, Endpoint, Front
 from ultrai.server.live import LiveRuns
 from ultrai.server.models import Models
 from ultrai.server.openapi import Page, document
@@ -33,46 +33,33 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 _SSE = "text/event-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What all handlers share."""
-
-    runs: LiveRuns
-    intake: Intake
-
-    def endpoint(self, handler: Handler) -> Endpoint:
-        """The handler as an application."""
-        return Endpoint(handler, self.intake)
-
-
 def make_app(runs: LiveRuns, *, rules: DoorRules) -> App:
     """The whole application."""
-    pages = pages_of(Wiring(runs, Intake()))
-    routes = [Route(page.path, page.endpoint, methods=[page.method]) for page in pages]
+    pages, intake, access = pages_of(runs), Intake(), runs.access
+    routes, hot = [], {}
+    for page in pages:
+        endpoint = Endpoint(page.handler, intake, check=partial(access.check, scope=page.scope))
+        routes.append(Route(page.path, endpoint, methods=[page.method]))
+        if page.path == CHAT:
+            hot[page.method, page.path] = endpoint
     app = Starlette(routes=routes, exception_handlers={HTTPException: _not_here})
     app.router.redirect_slashes = False
-    chat = next(page.endpoint for page in pages if page.path == CHAT)
-    return Front(app, rules=rules, hot={("POST", CHAT): chat})  # type: ignore[arg-type]
+    return Front(app, rules=rules, hot=hot)  # type: ignore[arg-type]
 
 
-def pages_of(wiring: Wiring) -> Sequence[Page]:
+def pages_of(runs: LiveRuns) -> Sequence[Page]:
     """Every route there is."""
-    runs, endpoint = wiring.runs, wiring.endpoint
     models, probes = Models(runs.session), Probes(runs.session, runs)
     chat = Chat(runs, Repeats())
     pages = [
+        Page("POST", CHAT, chat.answer, "Ask a cocktail or a model", "ask", ChatRequest),
+        Page("GET", "/v1/models", models.list, "List what can be asked", "ask"),
+        Page("GET", "/v1/models/{model:path}", models.show, "Show one of them", "ask"),
+        *_native(runs),
+        Page("GET", "/healthz", probes.alive, "Whether the process lives"),
+        Page("GET", "/readyz", probes.ready, "Whether it takes requests"),
         Page(
-            *("POST", CHAT, endpoint(chat.answer), "Ask a cocktail or a model"),
-            scope="ask",
-            body=ChatRequest,
-        ),
-        Page("GET", "/v1/models", endpoint(models.list), "List what can be asked", "ask"),
-        Page("GET", "/v1/models/{model:path}", endpoint(models.show), "Show one of them", "ask"),
-        *_native(wiring),
-        Page("GET", "/healthz", endpoint(probes.alive), "Whether the process lives"),
-        Page("GET", "/readyz", endpoint(probes.ready), "Whether it takes requests"),
-        Page(
-            *("GET", "/metrics", endpoint(probes.metrics), "What Prometheus reads", "metrics"),
+            *("GET", "/metrics", probes.metrics, "What Prometheus reads", "metrics"),
             media="text/plain",
         ),
     ]
@@ -80,31 +67,31 @@ def pages_of(wiring: Wiring) -> Sequence[Page]:
     async def describe(exchange: Exchange) -> None:
         await exchange.answer_json(200, described)
 
-    pages.append(Page("GET", "/openapi.json", endpoint(describe), "This document"))
+    pages.append(Page("GET", "/openapi.json", describe, "This document"))
     described = document(pages)
     return pages
 
 
-def _native(wiring: Wiring) -> Sequence[Page]:
-    native, endpoint = Runs(wiring.runs), wiring.endpoint
+def _native(runs: LiveRuns) -> Sequence[Page]:
+    native = Runs(runs)
     listed = {"limit": "integer", "q": "string"}
     return [
         Page(
-            *("POST", "/v1/runs", endpoint(native.create), "Start a run", "ask", RunRequest),
+            *("POST", "/v1/runs", native.create, "Start a run", "ask", RunRequest),
             statuses=(201,),
         ),
-        Page("GET", "/v1/runs", endpoint(native.list), "List past runs", "read", query=listed),
-        Page("GET", _RUN, endpoint(native.show), "Show a run's report", "ask"),
+        Page("GET", "/v1/runs", native.list, "List past runs", "read", query=listed),
+        Page("GET", _RUN, native.show, "Show a run's report", "ask"),
         Page(
-            *("GET", f"{_RUN}/events", endpoint(native.events), "Follow a run", "ask"),
+            *("GET", f"{_RUN}/events", native.events, "Follow a run", "ask"),
             statuses=(200, 204),
             media=_SSE,
             query={"last_event_id": "integer"},
         ),
-        Page("POST", f"{_RUN}/cancel", endpoint(native.cancel), "End a run", "ask"),
-        Page("POST", f"{_SLOT}/cancel", endpoint(native.cancel_slot), "End one slot", "ask"),
+        Page("POST", f"{_RUN}/cancel", native.cancel, "End a run", "ask"),
+        Page("POST", f"{_SLOT}/cancel", native.cancel_slot, "End one slot", "ask"),
         Page(
-            *("POST", f"{_SLOT}/retry", endpoint(native.retry_slot), "Ask a slot again", "ask"),
+            *("POST", f"{_SLOT}/retry", native.retry_slot, "Ask a slot again", "ask"),
             statuses=(200, 201),
         ),
     ]

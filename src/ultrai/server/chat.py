@@ -40,7 +40,7 @@ class Chat:
             return
         detached = exchange.header(DETACH) == "1"
         starting = asyncio.get_running_loop().create_task(
-            self._runs.start(order.ask, owner=exchange.owner, detached=detached)
+            self._runs.start(order.ask, key=exchange.key, detached=detached)
         )
         if key is not None:
             digest = digest_of(exchange.path, body)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ultrai.domain.access import AccessKey
 from ultrai.server.problems import Problem, Refused, bad_request, full
 from ultrai.server.wire import encode
 
@@ -61,7 +62,7 @@ class Exchange:
     def __init__(self, scope: Scope, receive: Receive, *, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.state: Mapping[str, Any] = scope.get("state") or {}
+        self.key: AccessKey | None = None
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -89,8 +90,7 @@ class Exchange:
     @property
     def owner(self) -> str | None:
         """The id of the access key that asks; None: there are none."""
-        owner: str | None = self.state.get("owner")
-        return owner
+        return None if self.key is None else self.key.id
 
     def query(self, name: str) -> str | None:
         """What the address says behind its question mark under that name."""

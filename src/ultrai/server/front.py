@@ -90,11 +90,12 @@ class Front:
 
 
 class Endpoint:
-    """A handler as an ASGI application; whatever it raises becomes an answer."""
+    """A handler as an ASGI application, behind a check; whatever they raise becomes an answer."""
 
-    def __init__(self, handler: Handler, intake: Intake) -> None:
+    def __init__(self, handler: Handler, intake: Intake, *, check: Handler) -> None:
         self._handler = handler
         self._intake = intake
+        self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -110,6 +111,7 @@ class Endpoint:
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
+            await self._check(exchange)
             await self._handler(exchange)
         except ClientGone:
             return

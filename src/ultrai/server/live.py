@@ -15,10 +15,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
 from ultrai.assembly.facade import UltrAI
+from ultrai.domain.access import AccessKey
 from ultrai.domain.ask import Ask
 from ultrai.domain.event import Event
 from ultrai.domain.report import Report
 from ultrai.engine.handle import RunHandle
+from ultrai.server.access import Access
 from ultrai.server.problems import full
 
 MOST_RUNS = 1000
@@ -111,6 +113,7 @@ class LiveRuns:
 
     def __init__(self, session: UltrAI, *, most: int = MOST_RUNS) -> None:
         self.session = session
+        self.access = Access(session)
         self.is_draining = False
         self._most = most
         self._starting = 0
@@ -124,17 +127,18 @@ class LiveRuns:
         return len(self._runs)
 
     async def start(
-        self, ask: Ask, *, owner: str | None, detached: bool = False, kept: bool = False
+        self, ask: Ask, *, key: AccessKey | None, detached: bool = False, kept: bool = False
     ) -> LiveRun:
         """Start a Run. Raises what planning raises, and Refused where there are too many."""
         if len(self._runs) + self._starting >= self._most:
             raise full(f"{self._most} runs are under way")
+        ask = self.access.admit(ask, key)
         self._starting += 1
         try:
             handle = await self.session.start(ask)
         finally:
             self._starting -= 1
-        live = LiveRun(handle, owner, detached=detached)
+        live = LiveRun(handle, None if key is None else key.id, detached=detached)
         await asyncio.sleep(0)  # its first step: from then on its Report says what it is
         self._runs[live.run_id] = live
         kept = kept or not self.session.settings.history

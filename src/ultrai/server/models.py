@@ -21,19 +21,25 @@ class Models:
 
     async def list(self, exchange: Exchange) -> None:
         """All of them."""
-        rows = await self._rows()
+        rows = await self._rows(exchange)
         await exchange.answer_json(200, {"object": "list", "data": rows})
 
     async def show(self, exchange: Exchange) -> None:
         """One of them. Raises ModelNotFound."""
         wanted = exchange.parameter("model")
-        for row in await self._rows():
+        for row in await self._rows(exchange):
             if str(row["id"]).casefold() == wanted.casefold():
                 await exchange.answer_json(200, row)
                 return
         raise ModelNotFound(f"there is no model {wanted!r}", hint="list them with GET /v1/models")
 
-    async def _rows(self) -> Sequence[dict[str, object]]:
+    async def _rows(self, exchange: Exchange) -> Sequence[dict[str, object]]:
+        """Those that the access key may ask."""
+        rows = await self._all()
+        key = exchange.key
+        return rows if key is None else [row for row in rows if key.allows(str(row["id"]))]
+
+    async def _all(self) -> Sequence[dict[str, object]]:
         catalog = await self._catalog()
         cocktails = [_cocktail(each, catalog) for each in self._session.book]
         auto: dict[str, object] = {**_row(AUTO), "ultrai": {"cocktail": AUTO}}

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 import ultrai
-from ultrai.server.front import Endpoint
+from ultrai.server.front import Handler
 
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _REF = "#/components/schemas/{name}"
@@ -42,7 +42,7 @@ class Page:
 
     method: str
     path: str
-    endpoint: Endpoint
+    handler: Handler
     summary: str
     scope: str | None = None
     body: type | None = None

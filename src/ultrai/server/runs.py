@@ -8,14 +8,16 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from ultrai.domain.access import TAG
 from ultrai.domain.ask import Ask
 from ultrai.domain.errors import NotFound, UsageError
 from ultrai.domain.event import Event, EventType
 from ultrai.domain.report import Report, RunStatus, SlotState
+from ultrai.server.access import may_see
 from ultrai.server.exchange import RUN_ID, Exchange
 from ultrai.server.live import LiveRun, LiveRuns, behind, last_seq
 from ultrai.server.parsing import run_ask_of
@@ -127,7 +129,7 @@ class Runs:
         return b"%b%b\n\n" % (head, encode(event.to_dict()))
 
     async def _start(self, exchange: Exchange, ask: Ask) -> None:
-        live = await self._runs.start(ask, owner=exchange.owner, detached=True, kept=True)
+        live = await self._runs.start(ask, key=exchange.key, detached=True, kept=True)
         location = (b"location", f"/v1/runs/{live.run_id}".encode())
         report = live.now
         headers = [*headers_of(report), location]
@@ -137,12 +139,19 @@ class Runs:
         """The Run if it is this process's own, else its stored Report. Raises NotFound."""
         run_id = exchange.parameter("run_id")
         live = self._runs.find(run_id)
+        unknown = NotFound(f"no run {run_id!r} is known", hint="give its whole id")
         if live is not None:
+            if not may_see(exchange.key, live.owner):
+                raise unknown
             return _Found(live, live.now)
         try:
-            return _Found(None, await self._session.report(run_id))
-        except UsageError as error:  # the beginning of several ids
-            raise NotFound(str(error)) from None
+            report = await self._session.report(run_id)
+            first = (await self._session.events(report.id))[0] if exchange.key else None
+        except UsageError:  # the beginning of several ids
+            raise unknown from None
+        if first is not None and not may_see(exchange.key, _owner(first)):
+            raise unknown
+        return _Found(None, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,12 @@ class _Found:
 
     live: LiveRun | None
     report: Report
+
+
+def _owner(first: Event) -> object:
+    """Whose Run it is, by its first Event."""
+    tags = first.facts.get("tags")
+    return tags.get(TAG) if isinstance(tags, Mapping) else None
 
 
 async def _once(events: Sequence[Event]) -> Batches:

@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ultrai.domain.errors import StoreError
 from ultrai.store import schema
+from ultrai.store.access_tables import ACCESS_KEYS
 from ultrai.store.alert_tables import MARKS
 from ultrai.store.database import open_database
 from ultrai.store.locks import exclusively
@@ -59,7 +60,7 @@ def test_the_code_knows_every_revision_in_order():
 
 def test_the_tables_and_statements_can_be_said_in_postgresql():
     dialect = postgresql.dialect()
-    assert MARKS in METADATA.sorted_tables
+    assert {MARKS, ACCESS_KEYS} <= set(METADATA.sorted_tables)
     for table in METADATA.sorted_tables:
         assert str(CreateTable(table).compile(dialect=dialect))
         for index in table.indexes:
