@@ -31,6 +31,7 @@ from rivals import (
     watch_ultrai,
 )
 from rows import Row, print_rows
+from server import server_rows
 from simulator import simulator_rows
 from startup import startup_rows
 from texts import text_rows
@@ -50,6 +51,7 @@ def main() -> int:
         home = Path(folder)
         rows += uvloop.run(_measured(url, home, rounds=rounds, quick=options.quick))
         rows += memory_rows(url, home, 200 if options.quick else 1000)
+        rows += server_rows(home / "server", quick=options.quick)
     rows += ledger_rows(quick=options.quick)
     rows += simulator_rows(quick=options.quick)
     rows += text_rows(quick=options.quick)

@@ -55,7 +55,7 @@ class Access:
         assert self._desk is not None
         if not is_token_of(token, key) or key is None or not key.is_valid(self._desk.now()):
             raise _unauthorised("invalid_key", "the access key is unknown, revoked or has expired")
-        if scope not in key.scopes and not _reads_instead(key, scope, exchange):
+        if scope not in key.scopes and not _reads_instead(key, scope, method=exchange.method):
             raise Refused(Problem(403, "not_allowed", f"this access key is not for {scope!r}"))
         exchange.key = key
 
@@ -110,9 +110,9 @@ def _named(ask: Ask) -> list[str]:
     return [f"{PREFIX}{(ask.cocktail or AUTO).lower()}"]
 
 
-def _reads_instead(key: AccessKey, scope: str, exchange: Exchange) -> bool:
+def _reads_instead(key: AccessKey, scope: str, *, method: str) -> bool:
     """Whoever may read everything may also read what others ask to see of their own."""
-    return scope == AccessScope.ASK and exchange.method == "GET" and AccessScope.READ in key.scopes
+    return scope == AccessScope.ASK and method == "GET" and AccessScope.READ in key.scopes
 
 
 def _token(exchange: Exchange) -> str:
