@@ -63,7 +63,7 @@ def open(
     """
     pieces = Pieces(
         clock=clock or SystemClock(),
-        chance=(rng or random.SystemRandom()).random,
+        chance=(rng or random.Random()).random,
         session=transport,
         wire_log=wire_log,
     )

@@ -66,6 +66,11 @@ class UltrAI:
         """What answers when nobody is named: `auto` with a key, `LOCAL` without."""
         return self._house.default_cocktail
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many Attempts wait for their turn as may: one more would be refused."""
+        return self._opened is not None and self._opened.desk.is_full
+
     async def __aenter__(self) -> Self:
         """Nothing is opened until it is needed. One that was closed may be entered anew."""
         self._closed = False

@@ -80,7 +80,7 @@ def command(wishes: Wishes, /, **flags: Unpack[_Flags]) -> int:
             hint="install it with: pip install 'ultrai[server]'",
         )
     from ultrai.server.logs import set_up_logs
-    from ultrai.server.serving import check_place, listen
+    from ultrai.server.serving import allow_many_connections, check_place, listen
 
     settings = wishes.load_settings()
     if find_spec("prometheus_client") is not None:
@@ -96,6 +96,7 @@ def command(wishes: Wishes, /, **flags: Unpack[_Flags]) -> int:
             else:
                 write_text(standard_error(), f"good: {url}, {source or 'no settings file'}")
             return 0
+        allow_many_connections()
         set_up_logs(as_json=flags["as_json"] or not sys.stderr.isatty())
         run_async(_serve(wishes, bound, place=place))
     return 0

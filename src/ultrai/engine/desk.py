@@ -87,6 +87,11 @@ class Desk:
         self._live: dict[Run, asyncio.Future[None]] = {}
         self._remembered_s = 0.0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many Attempts wait as may: one more would be refused."""
+        return self._rooms.gate.is_full
+
     def upstream_of(self, model_id: str) -> str:
         """The name of the upstream that an id belongs to."""
         return self._house.upstream_of(model_id)

@@ -84,6 +84,11 @@ class Gate:
         """How many requests wait."""
         return self._waiting
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may wait."""
+        return self._waiting >= self._queue_limit
+
     async def enter(self, entry: Entry, *, patience_s: float) -> Refusal | None:
         """Wait for a Permit; None: it is given.
 
@@ -99,7 +104,7 @@ class Gate:
         if earliest_s <= now_s and self._active < self._concurrency and not self._lines:
             self._grant(entry, now_s)
             return None
-        if self._waiting >= self._queue_limit:
+        if self.is_full:
             return Refusal.QUEUE_FULL
         waiter = _Waiter(entry, loop.create_future(), give_up_s=now_s + patience_s)
         self._waiting += 1

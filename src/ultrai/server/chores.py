@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 from ultrai.assembly.facade import UltrAI
@@ -37,7 +38,12 @@ async def _tried(chore: Callable[[], Awaitable[None]]) -> None:
 
 async def _warm(session: UltrAI) -> None:
     """Fetch the catalogue before somebody waits for it."""
-    await session.catalog(keyless=False)
+    try:
+        await session.catalog(keyless=False)
+    finally:
+        # What is loaded by now stays: the collector need not walk over it again and again.
+        gc.collect()
+        gc.freeze()
 
 
 async def _reconcile(session: UltrAI) -> None:

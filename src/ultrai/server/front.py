@@ -12,6 +12,7 @@ import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ultrai.domain.errors import UltraiError
 from ultrai.server.exchange import ClientGone, Exchange, Intake, Receive, Scope, Send
@@ -52,6 +53,12 @@ class Front:
         if problem is not None:
             await Exchange(scope, receive, send=send).refuse(problem)
             return
+        origin = self._elsewhere(scope)
+        if origin is not None:
+            if scope["method"] == "OPTIONS":
+                await _preflight(Exchange(scope, receive, send=send), origin)
+                return
+            send = _shared(send, origin)
         app: App = self._hot.get((scope["method"], scope["path"]), self._app)
         await app(scope, receive, send)
 
@@ -76,6 +83,14 @@ class Front:
             )
         return None
 
+    def _elsewhere(self, scope: Scope) -> bytes | None:
+        """The page elsewhere that asks and may, if it is one."""
+        if not self._rules.origins:
+            return None
+        origin: bytes | None = dict(scope["headers"]).get(b"origin")
+        is_named = origin is not None and origin.decode("latin-1").lower() in self._rules.origins
+        return origin if is_named else None
+
     def _is_ours(self, host: str | None) -> bool:
         if self._rules.any_host:
             return True
@@ -87,6 +102,40 @@ class Front:
         scheme, _, place = origin.partition("://")
         is_same = scheme in ("http", "https") and place == host
         return is_same or origin in self._rules.origins
+
+
+async def _preflight(exchange: Exchange, origin: bytes) -> None:
+    """What a browser asks before it lets a page elsewhere ask; no cookies, so no credentials."""
+    headers = [
+        *_sharing(origin),
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", b"*, authorization"),
+        (b"access-control-max-age", b"600"),
+    ]
+    try:
+        await exchange.answer(204, b"", headers=headers)
+    except ClientGone:
+        return
+
+
+def _shared(send: Send, origin: bytes) -> Send:
+    """The same, its answers readable to that page."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *_sharing(origin)]}
+        await send(message)
+
+    return sending
+
+
+def _sharing(origin: bytes) -> list[tuple[bytes, bytes]]:
+    exposed = b"x-ultrai-run-id, x-ultrai-status, x-ultrai-cost, location, retry-after"
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", exposed),
+        (b"vary", b"origin"),
+    ]
 
 
 class Endpoint:

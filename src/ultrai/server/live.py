@@ -132,6 +132,8 @@ class LiveRuns:
         """Start a Run. Raises what planning raises, and Refused where there are too many."""
         if len(self._runs) + self._starting >= self._most:
             raise full(f"{self._most} runs are under way")
+        if self.session.is_full:
+            raise full("too many attempts wait for their turn")
         ask = self.access.admit(ask, key)
         self._starting += 1
         try:

@@ -59,6 +59,7 @@ class Order:
 def order_of(body: bytes, book: CocktailBook) -> Order:
     """The Order. Raises Refused, ModelNotFound and UsageError; nothing was sent then."""
     fields = decode(body)
+    _check_prefix(fields.get("model"), book)
     remarks = [*_check_awaited(fields), *_unknown(fields)]
     request = typed(fields, ChatRequest)
     named, mode = _split(request.model, book)
@@ -248,6 +249,15 @@ def _cocktail(name: str, book: CocktailBook) -> str:
         message = f"there is no cocktail {name!r}"
         raise ModelNotFound(message, hint=f"{question} Known: {known}".strip())
     return cocktail.name
+
+
+def _check_prefix(model: object, book: CocktailBook) -> None:
+    """A cocktail's bare name is no model; say what is."""
+    if isinstance(model, str) and "/" not in model:
+        name, _, mode = model.partition(":")
+        if name in book or name.casefold() == AUTO:
+            hint = f"did you mean {PREFIX}{name.lower()}{mode and ':'}{mode}?"
+            raise ModelNotFound(f"there is no model {model!r}", hint=hint)
 
 
 def _shape(named: str | None, mode: str) -> Shape:

@@ -154,6 +154,17 @@ class Serving:
             await self._runs.aclose()
 
 
+def allow_many_connections() -> None:
+    """Let the process have as many files open as the system allows it."""
+    try:
+        import resource  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 class _Server(uvicorn.Server):
     """uvicorn's, that says when it listens and leaves the signals to whoever runs it."""
 

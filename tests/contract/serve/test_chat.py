@@ -145,6 +145,7 @@ REFUSED = [
     ({"model": "ultrai/trio:vote"}, 400, "not_available_yet", "model"),
     ({"model": "ultrai/trio:best"}, 400, "bad_usage", "model"),
     ({"model": "ultrai/nobody"}, 404, "model_not_found", "model"),
+    ({"model": "trio"}, 404, "model_not_found", "model"),
     ({"model": "nobody/knows-it"}, 404, "model_not_found", "model"),
     ({"model": None}, 400, "bad_usage", "model"),
     ({"messages": None}, 400, "bad_usage", "messages"),

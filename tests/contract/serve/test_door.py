@@ -212,3 +212,35 @@ def test_a_place_that_others_reach_wants_keys_and_encryption(tmp_path: Path) -> 
             check_place(place, has_keys=has_keys)
     check_place(Place("0.0.0.0", behind_proxy=True), has_keys=True)
     check_place(Place("0.0.0.0", certificate=pem, private_key=pem), has_keys=True)
+
+
+def test_a_page_that_was_allowed_may_ask_and_read() -> None:
+    async def story(house: House) -> None:
+        page = "https://app.example"
+        heard = await house.send("GET", "/v1/models", headers={"Origin": page})
+        assert heard.headers["Access-Control-Allow-Origin"] == page
+        asked = {"Origin": page, "Access-Control-Request-Method": "POST"}
+        heard = await house.send("OPTIONS", "/v1/chat/completions", headers=asked)
+        assert heard.status == 204
+        assert heard.headers["Access-Control-Allow-Origin"] == page
+        assert "Access-Control-Allow-Credentials" not in heard.headers
+        for other in ("https://evil.example", "https://app.example.evil.example", "null"):
+            heard = await house.send("OPTIONS", "/v1/runs", headers={**asked, "Origin": other})
+            assert heard.status == 403
+            assert "Access-Control-Allow-Origin" not in heard.headers
+        heard = await house.send("GET", "/healthz", headers={"Host": "ultrai.example"})
+        assert heard.status == 200
+
+    place = Place(port=0, hosts=("ultrai.example",), origins=("https://app.example",))
+    at_home(story, place=place)
+
+
+def test_where_no_attempt_may_wait_any_more_the_server_is_full() -> None:
+    async def story(house: House) -> None:
+        asking = [asyncio.create_task(house.chat(ONE, max_tokens=5)) for _ in range(2)]
+        await until(lambda: house.session.is_full)
+        heard = await house.chat(ONE)
+        assert (heard.status, heard.body["error"]["code"]) == (503, "overloaded")
+        assert {each.status for each in await asyncio.gather(*asking)} == {200}
+
+    at_home(story, concurrency=1, queue_limit=1, latency=Latency(head_s=0.5))
