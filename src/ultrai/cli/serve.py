@@ -86,7 +86,7 @@ def command(wishes: Wishes, /, **flags: Unpack[_Flags]) -> int:
     if find_spec("prometheus_client") is not None:
         wishes.settings = replace(settings, metrics=True)
     place = _place(flags)
-    check_place(place, has_keys=run_async(_has_keys(wishes)))
+    check_place(place, has_keys=not place.is_local and run_async(_has_keys(wishes)))
     with listen(place) as bound:
         if flags["check"]:
             url = place.url_of(bound)

@@ -42,7 +42,7 @@ _encode_text = msgspec.json.Encoder().encode
 class _Slot:
     """What is known of one Slot while it goes on."""
 
-    __slots__ = ("attempt", "fallback", "model", "primary", "reasoning", "sent", "spoke")
+    __slots__ = ("attempt", "fallback", "model", "primary", "reasoning", "spoke")
 
     def __init__(self, primary: str) -> None:
         self.primary = primary
@@ -51,7 +51,6 @@ class _Slot:
         self.attempt: int | None = None
         self.reasoning: list[str] = []
         self.spoke = False
-        self.sent = 0
 
 
 class Chunks:
@@ -65,6 +64,7 @@ class Chunks:
         self._slots: list[_Slot] = []
         self._heads: dict[str, bytes] = {}
         self._begun: set[int] = set()
+        self._voice: int | None = None  # the committed Slot of a text of several: the only one
         self._live: int | None = None
         self._waiting: list[str] = []
         self._written = False
@@ -120,15 +120,14 @@ class Chunks:
         if self._shape is Shape.FIRST or not text:
             return ()
         if self._shape is Shape.PLAIN:
-            if self._live is None and not self._broke:
-                self._live = index
+            if self._voice is None:
+                self._voice = self._live = index
             if self._live != index:
                 return ()
         elif self._choice_of(index) in self._finishes:
             return ()  # asked again after it was given up, which the client has read already
         opening = () if slot.spoke else self._open(index, slot)
         slot.spoke = True
-        slot.sent += len(text)
         return (*opening, self._content(self._choice_of(index), text))
 
     def _open(self, index: int, slot: _Slot) -> list[bytes]:
@@ -160,7 +159,7 @@ class Chunks:
         return self._whole(index, answer)
 
     def _whole(self, index: int, answer: Answer) -> list[bytes]:
-        """The rest of a Slot's Answer, which is all of it unless it was shown live."""
+        """A Slot's Answer, unless it was shown live, and its end."""
         slot = self._slots[index]
         if self._shape is Shape.PLAIN:
             return self._whole_section(index, slot, answer=answer)
@@ -172,8 +171,8 @@ class Chunks:
             slot.reasoning = [answer.reasoning] if answer.reasoning else []
             parts += self._open(index, slot)
             slot.spoke = True
-        if rest := answer.text[slot.sent :]:
-            parts.append(self._content(choice, rest))
+            if answer.text:
+                parts.append(self._content(choice, answer.text))
         if answer.tool_calls:
             calls = [{"index": i, **call.to_dict()} for i, call in enumerate(answer.tool_calls)]
             parts.append(self._chunk(choice, {"tool_calls": calls}))
@@ -181,9 +180,7 @@ class Chunks:
 
     def _whole_section(self, index: int, slot: _Slot, *, answer: Answer) -> list[bytes]:
         if self._live == index:
-            rest = answer.text[slot.sent :]
-            parts = [self._content(0, rest)] if rest else []
-            return [*parts, *self._no_longer_live()]
+            return self._no_longer_live()
         self._waiting.append(f"{_heading(slot)}{_BREAK}{answer.text.strip(chr(10))}")
         return self._flush() if self._live is None else []
 

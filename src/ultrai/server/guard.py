@@ -18,6 +18,7 @@ from ultrai.server.wire import encode
 
 HEAD_S = 10.0
 REQUEST_S = 60.0
+LAST_MOMENT_S = 0.5
 MOST_HEAD_BYTES = 64 * 1024
 MOST_HEADERS = 100
 MOST_CONNECTIONS = 4096
@@ -36,6 +37,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _has_head = True
     _complaint: Problem = _BAD
+    _is_ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody comes; the first byte has to follow soon."""
@@ -78,11 +80,31 @@ class GuardedProtocol(HttpToolsProtocol):
         self._has_head = True
         self._expect(REQUEST_S)
         super().on_headers_complete()
+        if self._is_ending:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """All of it is here."""
         self._relax()
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server is about to end. Whoever is sending a request just now still gets its answer.
+
+        A connection that idles is closed a moment later, and what comes on it until then is
+        answered: a client that uses it in this moment would take a reset for a failure.
+        """
+        self._is_ending = True
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
+            self.loop.call_later(LAST_MOMENT_S, self._close_if_idle)
+        else:
+            cycle.keep_alive = False
+
+    def _close_if_idle(self) -> None:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """What the parser could not read."""

@@ -76,6 +76,7 @@ class ChatRequest(Struct):
     reasoning_effort: str | None = None
     include_reasoning: bool | None = None
     verbosity: str | None = None
+    response_format: dict[str, Any] | None = None
 
 
 class RunRequest(Struct, forbid_unknown_fields=True):
@@ -102,7 +103,7 @@ class RunRequest(Struct, forbid_unknown_fields=True):
 PASSED_ON = (
     *("top_p", "top_k", "min_p", "top_a", "frequency_penalty", "presence_penalty"),
     *("repetition_penalty", "stop", "logit_bias", "reasoning", "reasoning_effort"),
-    *("include_reasoning", "verbosity"),
+    *("include_reasoning", "verbosity", "response_format"),
 )
 """Parameters that go upstream as they are, to every model that takes them."""
 
@@ -113,7 +114,7 @@ AWAITED: Mapping[str, tuple[object, ...]] = {
     "functions": ([],),
     "function_call": ("none", "auto"),
     "parallel_tool_calls": (True, False),
-    "response_format": ({"type": "text"},),
+    "response_format": ({"type": "text"}, {"type": "json_object"}),
     "structured_outputs": (False,),
     "logprobs": (False,),
     "top_logprobs": (0,),

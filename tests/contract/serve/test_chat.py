@@ -74,15 +74,15 @@ def test_an_unanswered_slot_is_an_empty_choice_and_a_heading_that_says_so() -> N
 
 def test_one_model_is_asked_by_its_id() -> None:
     async def story(house: House) -> None:
-        heard = await house.chat(TWO, temperature=0.2, seed=3, top_p=0.5, stop=["END"])
+        wanted = {"seed": 3, "top_p": 0.5, "stop": ["END"]}
+        wanted["response_format"] = {"type": "json_object"}
+        heard = await house.chat(TWO, temperature=0.2, **wanted)
         assert heard.status == 200
         assert heard.body["model"] == TWO
         answer = heard.body["ultrai"]["slots"][0]["answer"]
         assert heard.body["choices"][0]["message"]["content"] == answer["text"]
         (seen,) = house.sim.world.chats()
-        assert {"temperature": 0.2, "seed": 3, "top_p": 0.5, "stop": ["END"]}.items() <= (
-            seen.body.items()
-        )
+        assert {"temperature": 0.2, **wanted}.items() <= seen.body.items()
         assert seen.body["max_tokens"] == 40
         heard = await house.chat(TWO, n=2)
         assert [c["index"] for c in heard.body["choices"]] == [0, 1]
@@ -156,7 +156,7 @@ REFUSED = [
     ({"max_tokens": 0}, 400, "bad_usage", "max_tokens"),
     ({"n": 2}, 400, "bad_usage", "n"),
     ({"tools": [{"type": "function"}]}, 400, "not_available_yet", "tools"),
-    ({"response_format": {"type": "json_object"}}, 400, "not_available_yet", "response_format"),
+    ({"response_format": {"type": "json_schema"}}, 400, "not_available_yet", "response_format"),
     ({"plugins": [{"id": "web"}]}, 400, "not_available_yet", "plugins"),
     ({"ultrai": {"quorom": 2}}, 400, "bad_usage", "ultrai"),
     ({"ultrai": {"quorum": 9}}, 400, "bad_usage", None),
