@@ -55,7 +55,8 @@ matrix: venv ## write docs/fault-matrix.md and docs/scenarios.md: what you see o
 mutants: venv ## break the engine on purpose and see that the tests notice
 	@$(IN)/python scripts/mutation_check.py $(ARGS)
 
-money: venv ## storms of processes and kill -9 against one budget: make money N=100
+money: venv ## ledger and bill, leaks, storms of kill -9 against budgets: make money N=100
+	@$(IN)/python -m tests.contract.money.reconciled
 	@$(IN)/python -m tests.contract.money.leaks
 	@$(IN)/python -m tests.contract.money.storm $(if $(filter command line,$(origin N)),$(N),20)
 

@@ -197,10 +197,10 @@ def _costs_are_the_bill(asked: Asked, play: Play) -> Iterator[str]:
     if report is None:
         return
     bill = {line.generation_id: line for line in play.world.bill}
-    untrue = _untrue(play)
+    lies = untrue(play)
     for slot, attempt in _attempts(report):
         line = bill.get(attempt.generation_id or "")
-        if line is None or attempt.generation_id in untrue:
+        if line is None or attempt.generation_id in lies:
             continue
         billed = reported_nanos(line.cost_wire)
         where = f"attempt {slot.index}.{attempt.n} on {attempt.model}"
@@ -219,14 +219,14 @@ def _caps_hold(asked: Asked, play: Play) -> Iterator[str]:
     report = asked.report or asked.stored
     if cap is None or report is None:
         return
-    ids = {attempt.generation_id for _, attempt in _attempts(report)} - _untrue(play)
+    ids = {attempt.generation_id for _, attempt in _attempts(report)} - untrue(play)
     spent = sum(
         reported_nanos(line.cost_wire) or 0 for line in play.world.bill if line.generation_id in ids
     )
     if spent > parse_usd(cap):
         yield f"spent {spent} nanodollars under a cap of ${cap}"
     reckoned = sum(a.cost.nanos or 0 for _, a in _attempts(report))
-    if reckoned > parse_usd(cap) and not _untrue(play):
+    if reckoned > parse_usd(cap) and not untrue(play):
         yield f"accounts for {reckoned} nanodollars under a cap of ${cap}"
 
 
@@ -316,10 +316,10 @@ def _every_request_was_announced(play: Play) -> Iterator[str]:
 
 
 def _the_ledger_is_the_bill(play: Play) -> Iterator[str]:
-    untrue = _untrue(play)
+    lies = untrue(play)
     posted = play.books[-1].posted
     for line in play.world.bill:
-        if line.generation_id not in posted or line.generation_id in untrue:
+        if line.generation_id not in posted or line.generation_id in lies:
             continue
         nanos, known = posted[line.generation_id]
         billed = reported_nanos(line.cost_wire) or 0
@@ -333,7 +333,7 @@ def _nothing_stays_open(play: Play) -> Iterator[str]:
     if books.unasked:
         yield f"{books.unasked} attempts are still to be asked about"
     total = sum(reported_nanos(line.cost_wire) or 0 for line in play.world.bill)
-    if total > books.posted_nanos and not _untrue(play):
+    if total > books.posted_nanos and not untrue(play):
         yield f"billed was {total} in all, and {books.posted_nanos} are posted"
 
 
@@ -341,9 +341,9 @@ def _the_budget_holds(play: Play) -> Iterator[str]:
     limit = play.terms.budget_nanos
     if limit is None:
         return
-    if play.books[0].posted_nanos > limit and not _untrue(play):
+    if play.books[0].posted_nanos > limit and not untrue(play):
         yield f"{play.books[0].posted_nanos} nanodollars are posted under a budget of {limit}"
-    ids = set(play.books[0].posted) - _untrue(play)
+    ids = set(play.books[0].posted) - untrue(play)
     spent = sum(
         reported_nanos(line.cost_wire) or 0 for line in play.world.bill if line.generation_id in ids
     )
@@ -377,7 +377,8 @@ def _free_starts(play: Play) -> list[float]:
     return [s.started_at for s in play.world.chats() if (s.model or "").endswith(":free")]
 
 
-def _untrue(play: Play) -> set[str | None]:
+def untrue(play: Play) -> set[str | None]:
+    """The answers about whose cost the upstream itself says something untrue, or nothing."""
     return {
         seen.generation_id
         for seen in play.world.chats()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -39,6 +40,14 @@ class _CostFlags(TypedDict):
     as_json: bool
     as_csv: bool
     plot: Path | None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return _DAY.fullmatch(text) is not None
 
 
 @click.group("cost", cls=GroupThatActs, invoke_without_command=True)
@@ -77,7 +86,7 @@ def command(context: click.Context, /, **flags: Unpack[_CostFlags]) -> int:
         raise UsageError("--json and --csv exclude each other", hint="choose one of them")
     for name in ("since", "until"):
         day = flags[name]
-        if day is not None and not _DAY.fullmatch(day):
+        if day is not None and not _is_day(day):
             raise UsageError(f"--{name} {day!r} is no day", hint="write it as 2026-11-26")
     wanted = Wanted(
         since=flags["since"],

@@ -51,7 +51,11 @@ def parse_usd(text: str) -> int:
     if not usd.is_finite() or usd > _CEILING_USD:
         message = f"{text!r} is not an amount in USD between 0 and {_CEILING_USD:,}"
         raise ValueError(message)
-    return int(usd * NANOS_PER_USD)
+    nanos = int(usd * NANOS_PER_USD)
+    if usd and not nanos:
+        message = f"{text!r} is less than a nanodollar, the least amount there is"
+        raise ValueError(message)
+    return nanos
 
 
 def format_usd(nanos: int) -> str:

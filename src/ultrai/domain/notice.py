@@ -28,6 +28,7 @@ class NoticeCode(StrEnum):
     PRICE_CAP_RAISED = "price_cap_raised"
     COST_ESTIMATED = "cost_estimated"
     COST_ABOVE_BOUND = "cost_above_bound"
+    BYOK_CHARGED = "byok_charged"
     UPSTREAM_STOPPED = "upstream_stopped"
     QUORUM_REACHED = "quorum_reached"
     QUORUM_MISSED = "quorum_missed"

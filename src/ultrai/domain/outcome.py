@@ -196,13 +196,15 @@ class Answer:
 class Received:
     """What one Attempt brought home from the upstream: exactly one of `answer` and `failure`.
 
-    `cost_raw` is the upstream's figure as text; `sent` is False when provably nothing left us.
+    `cost_raw` is the upstream's figure as text, `byok_raw` what the provider charged beside it to a
+    key of the user's own; `sent` is False when provably nothing left us.
     """
 
     answer: Answer | None = None
     failure: Failure | None = None
     usage: Usage = field(default_factory=Usage)
     cost_raw: str | None = None
+    byok_raw: str | None = None
     generation_id: str | None = None
     sent: bool = True
     streamed: bool = False

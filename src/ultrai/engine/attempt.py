@@ -20,7 +20,6 @@ from ultrai.domain.attempt import AttemptRequest, PriceCap
 from ultrai.domain.catalog import Model, Rates
 from ultrai.domain.event import EventType
 from ultrai.domain.money import format_usd
-from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import (
     NO_USAGE,
     NOT_BILLED,
@@ -43,6 +42,7 @@ from ultrai.engine.feed import Body, Feed
 from ultrai.engine.gate import Entry, Gate, Refusal
 from ultrai.engine.ports import Clock, Ledger, Upstream
 from ultrai.engine.quota import FreeQuota
+from ultrai.engine.remarks import cost_messages
 from ultrai.engine.settlement import cost_of
 from ultrai.engine.treasury import Bill, Claim, Envelope
 from ultrai.engine.tuning import Tuning
@@ -321,15 +321,10 @@ class AttemptRoom:
                 provider=None if answer is None else answer.provider,
             ),
         )
-        if not self._bench.envelope.is_capped or not cost.state.is_known:
-            return
-        if bound is not None and cost.nanos is not None and cost.nanos > bound:
-            self._bench.feed.notice(
-                NoticeCode.COST_ABOVE_BOUND,
-                f"{attempt.candidate.model} was charged more than the bound that its price gives: "
-                f"${format_usd(cost.nanos)} instead of at most ${format_usd(bound)}",
-                slot=attempt.slot,
-            )
+        promised = bound if self._bench.envelope.is_capped else None
+        model = attempt.candidate.model
+        for code, words in cost_messages(model, received, cost=cost, bound=promised):
+            self._bench.feed.notice(code, words, slot=attempt.slot)
 
     def _bound(self, attempt: Try) -> int | None:
         """The most the Attempt can cost; None: no price is known."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ultrai.domain.fitting import FitMode
-from ultrai.domain.money import format_usd
+from ultrai.domain.money import format_usd, reported_nanos
 from ultrai.domain.notice import NoticeCode
+from ultrai.domain.outcome import Cost, Received
 from ultrai.domain.plan import PlannedCandidate, PlannedSummary
 
 
@@ -23,6 +26,30 @@ def tokens_message(candidate: PlannedCandidate, asked: int) -> tuple[NoticeCode,
         message = f"{model} reasons before it answers: max_tokens is {given} instead of {asked}"
         return NoticeCode.REASONING_HEADROOM, message
     return None
+
+
+def cost_messages(
+    model: str, received: Received, *, cost: Cost, bound: int | None
+) -> Iterator[tuple[NoticeCode, str]]:
+    """The Notices about a cost. `bound`: what it could be at most; None: nothing was promised."""
+    nanos = cost.nanos
+    if bound is not None and cost.state.is_known and nanos is not None and nanos > bound:
+        yield (
+            NoticeCode.COST_ABOVE_BOUND,
+            (
+                f"{model} was charged more than the bound that its price gives: "
+                f"${format_usd(nanos)} instead of at most ${format_usd(bound)}"
+            ),
+        )
+    byok = None if received.byok_raw is None else reported_nanos(received.byok_raw)
+    if byok:
+        yield (
+            NoticeCode.BYOK_CHARGED,
+            (
+                f"{model}: its provider charged ${format_usd(byok)} to your own key (BYOK), which "
+                "costs and budgets here do not count"
+            ),
+        )
 
 
 def fit_message(candidate: PlannedCandidate) -> tuple[NoticeCode, str] | None:

@@ -161,6 +161,7 @@ class Exchange:
             failure=failure,
             usage=received.usage,
             cost_raw=received.cost_raw,
+            byok_raw=received.byok_raw,
             generation_id=generation_id,
             sent=self._body is not None and self._body.has_departed,
             streamed=incoming is not None and incoming.kind is BodyKind.STREAM,

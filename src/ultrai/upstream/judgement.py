@@ -34,6 +34,7 @@ def judge(transcript: Transcript, around: Circumstances, *, otherwise: Failure) 
         failure=failure,
         usage=transcript.usage,
         cost_raw=transcript.cost_raw,
+        byok_raw=transcript.byok_raw,
         generation_id=transcript.said_of("id"),
     )
 

@@ -31,6 +31,7 @@ from ultrai.upstream.wire import (
     UsageFrame,
     decode_frame,
     is_something,
+    read_byok_cost,
     read_cost,
     read_reasoning_details,
     read_usage,
@@ -78,6 +79,7 @@ class Transcript:
         self.native_finish_reason: str | None = None
         self.usage = NO_USAGE
         self.cost_raw: str | None = None
+        self.byok_raw: str | None = None
         self.error: Complaint | None = None
         self.late_error: Complaint | None = None
         self.is_done = False
@@ -248,6 +250,7 @@ class Transcript:
         if usage != NO_USAGE:
             self.usage = usage
         self.cost_raw = read_cost(frame) or self.cost_raw
+        self.byok_raw = read_byok_cost(frame) or self.byok_raw
 
     def _absorb_error(self, frame: Frame, choice: Choice | None, *, is_late: bool) -> None:
         raw = frame.error

@@ -75,14 +75,22 @@ class CompletionDetails(Struct, gc=False):
     reasoning_tokens: int | None = None
 
 
+class CostDetails(Struct, gc=False):
+    """What the provider charged; USD, unparsed."""
+
+    upstream_inference_cost: Raw = _NO_RAW
+
+
 class UsageFrame(Struct, gc=False):
-    """`usage`; `cost` is USD, unparsed."""
+    """`usage`; `cost` is USD, unparsed. `is_byok`: paid with the user's own key at the provider."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost: Raw = _NO_RAW
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
+    is_byok: bool | None = None
+    cost_details: CostDetails | None = None
 
 
 class Frame(Struct, gc=False):
@@ -126,7 +134,17 @@ def read_usage(frame: UsageFrame) -> Usage:
 
 def read_cost(frame: UsageFrame) -> str | None:
     """The upstream's own figure in USD, as its JSON has it; None where there is none."""
-    raw = bytes(frame.cost).decode("ascii", "replace").strip().strip('"')
+    return _figure(frame.cost)
+
+
+def read_byok_cost(frame: UsageFrame) -> str | None:
+    """What the provider charged to the user's own key (BYOK); None where it was not used."""
+    details = frame.cost_details
+    return _figure(details.upstream_inference_cost) if frame.is_byok and details else None
+
+
+def _figure(figure: Raw) -> str | None:
+    raw = bytes(figure).decode("ascii", "replace").strip().strip('"')
     looks_like_one = raw[:1].isdigit() or raw[:1] in "-+."
     return raw if raw and looks_like_one and len(raw) <= _LONGEST_COST else None
 
@@ -202,12 +220,15 @@ def _tool(shape: Mapping[str, object]) -> ToolPiece:
 def _usage(shape: Mapping[str, object]) -> UsageFrame:
     prompt = mapping(shape.get("prompt_tokens_details"))
     completion = mapping(shape.get("completion_tokens_details"))
+    details = mapping(shape.get("cost_details"))
     return UsageFrame(
         prompt_tokens=integer(shape.get("prompt_tokens")),
         completion_tokens=integer(shape.get("completion_tokens")),
         cost=_raw(shape.get("cost")),
         prompt_tokens_details=PromptDetails(integer(prompt.get("cached_tokens"))),
         completion_tokens_details=CompletionDetails(integer(completion.get("reasoning_tokens"))),
+        is_byok=shape.get("is_byok") is True,
+        cost_details=CostDetails(_raw(details.get("upstream_inference_cost"))),
     )
 
 

@@ -177,3 +177,24 @@ def test_a_cost_is_the_upstreams_to_the_nearest_nanodollar_and_sums_are_exact(tm
     assert report["cost_usd"] == "0.300055"
     assert report["usage"]["prompt_tokens"] == 48
     assert report["usage"]["completion_tokens"] == 12
+
+
+@pytest.mark.parametrize("in_one_piece", [False, True])
+@pytest.mark.parametrize("details", [{"upstream_inference_cost": 0.0015125}, None, "odd"])
+def test_what_a_provider_charged_to_ones_own_key_is_told(tmp_path, in_one_piece, details):
+    usage = {**USAGE, "cost": 0, "is_byok": True, "cost_details": details}
+    message = {"role": "assistant", "content": "Hello"}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    body = {"id": "gen-1", "model": A, "provider": "Acme", "choices": [choice], "usage": usage}
+    at_once = whole("200 OK", json.dumps(body).encode())
+    play = at_once if in_one_piece else streamed(HELLO, *ending(usage))
+    upstream = Upstream({A: [play]})
+    report, code = ask(upstream, tmp_path, models=[A], streaming=not in_one_piece)
+    assert code == 0
+    assert (report["cost_usd"], report["cost_known"]) == ("0", True)
+    told = [each["message"] for each in report["notices"] if each["code"] == "byok_charged"]
+    if isinstance(details, dict):
+        (words,) = told
+        assert "its provider charged $0.0015125 to your own key (BYOK)" in words
+    else:
+        assert told == []
