@@ -9,7 +9,7 @@ from tests.engine.bar import Bar, broken, cocktail, codes, model
 
 from ultrai.domain.ask import Ask
 from ultrai.domain.document import Document
-from ultrai.domain.errors import UsageError
+from ultrai.domain.errors import BudgetRefusal, UsageError
 from ultrai.domain.fitting import FitWish
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import FailureKind
@@ -159,3 +159,19 @@ def test_a_question_without_documents_has_no_fit():
     report = bar().ask(Ask(models=(SMALL,)))
     assert report.slots[0].fit is None
     assert report.to_dict()["slots"][0]["fit"] is None
+
+
+def test_a_cost_cap_that_cannot_hold_the_whole_gets_the_passages_it_can():
+    room = bar()
+    plan = run_in_virtual_time(room.desk().plan(replace(ASK, models=(LARGE,))))
+    whole = plan.slots[0].first.bound_nanos
+    report = room.ask(replace(ASK, models=(LARGE,), max_cost_nanos=whole // 10))
+    assert report.slots[0].fit["mode"] == "retrieve"
+    assert SECRET in sent_to(room, LARGE)
+    (notice,) = [n for n in report.notices if n.code is NoticeCode.INPUT_RETRIEVED]
+    assert notice.message.endswith("more would pass its share of the cost cap")
+    assert room.ask(replace(ASK, models=(LARGE,), max_cost_nanos=whole)).slots[0].fit["mode"] == (
+        "whole"
+    )
+    with pytest.raises(BudgetRefusal):
+        room.ask(replace(ASK, models=(LARGE,), max_cost_nanos=whole // 10, fit=FitWish.WHOLE))

@@ -13,6 +13,7 @@ from ultrai.domain.ask import Ask
 from ultrai.domain.document import Document
 from ultrai.domain.errors import BudgetRefusal, UsageError
 from ultrai.domain.event import EventType
+from ultrai.domain.fitting import FitWish
 from ultrai.domain.fold import ReportFold
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import FailureKind
@@ -197,13 +198,13 @@ def test_a_named_writer_writes():
 
 
 def test_a_cap_that_does_not_hold_the_summary_refuses_the_run_before_anything_is_sent():
-    room = bar()
-    plan = run_in_virtual_time(room.desk().plan(ASK))
+    room, ask = bar(), replace(ASK, fit=FitWish.SUMMARISE)
+    plan = run_in_virtual_time(room.desk().plan(ask))
     needed = plan.summary.cost_nanos.high + sum(s.first.bound_nanos for s in plan.slots)
     with pytest.raises(BudgetRefusal, match="worst case"):
-        room.ask(replace(ASK, max_cost_nanos=needed - 1))
+        room.ask(replace(ask, max_cost_nanos=needed - 1))
     assert room.upstream.requests == []
-    report = room.ask(replace(ASK, max_cost_nanos=needed))
+    report = room.ask(replace(ask, max_cost_nanos=needed))
     assert report.status is RunStatus.COMPLETE
 
 

@@ -28,7 +28,7 @@ from ultrai.policy.chunking import LEAST_CHUNK_TOKENS, kind_of
 from ultrai.policy.cleaning import clean
 from ultrai.policy.compressing import compress
 from ultrai.policy.digesting import DIGEST_TOKENS, Outline, Part, outline
-from ultrai.policy.fitting import Size, room_of, task_of, verdict
+from ultrai.policy.fitting import Size, Task, room_of, task_of, verdict
 from ultrai.policy.pins import find_pins, shown_pin
 from ultrai.policy.retrieving import Pool, make_pool, pick
 from ultrai.policy.showing import CITE, Shown, block_of, show
@@ -44,6 +44,8 @@ HEAVY_CHARACTERS = 50_000
 RETRIEVE_TOKENS = 20_000
 COMPRESS_TIMES = 3  # what `--fit compress` aims at where no window asks for more
 _UNMATCHED = "no passage has a word in common with the question, so these are the beginnings"
+_UNAFFORDABLE = "more would pass its share of the cost cap"
+_USUAL_BYTES_PER_TOKEN = 5
 _SAMPLE, _SAMPLED = 10_000, 20  # characters, of so many documents
 _SHORTENED = "shortened: […] stands for what is left out"
 
@@ -88,11 +90,19 @@ class Contexts:
         other.query = self.query.with_tokens(max_tokens)
         return other
 
-    def fitted(self, model: Model, counts: TokenCounts, *, output: int) -> Fitted:
-        """What the model gets beside an answer of so many tokens; decided when first asked."""
+    def fitted(
+        self, model: Model, counts: TokenCounts, *, output: int, most_bound: int | None = None
+    ) -> Fitted:
+        """What the model gets beside an answer of so many tokens; decided when first asked.
+
+        `most_bound`: what a cost cap affords, as a bound on the prompt's tokens.
+        """
         made = self._fitted.get(model.id)
         if made is None:
-            made = self._fitted[model.id] = self._decide(model, counts, output=output)
+            made = self._decide(model, counts, output=output)
+            if most_bound is not None and self.wish is FitWish.AUTO and made.fit is not None:
+                made = self._affordable(made, most_bound, tokenizer=model.tokenizer)
+            self._fitted[model.id] = made
         return made
 
     def messages_of(self, model_id: str) -> tuple[Message, ...]:
@@ -203,6 +213,24 @@ class Contexts:
             why = f"{model.id} holds {window or limit:,} tokens: {made.refusal}"
             return replace(made, refusal=why)
         return made
+
+    def _affordable(self, made: Fitted, most_bound: int, *, tokenizer: str | None) -> Fitted:
+        """The same, or less of the documents where it would pass what the cost cap affords."""
+        estimate, bound = self.sizes(made, tokenizer)
+        if bound <= most_bound or made.refusal:
+            return made
+        mode = FitMode.COMPRESS if self._task is Task.WHOLE else FitMode.RETRIEVE
+        bare = self.estimate(self.query.messages, tokenizer)
+        left = (most_bound - self.bound(self.query.messages)) // _USUAL_BYTES_PER_TOKEN
+        left = min(left, estimate - bare, self._retrieve_tokens)
+        while left > 0:
+            less = self._way(mode, bare + left, tokenizer=tokenizer)
+            if less.refusal or less.fit is None:
+                break
+            if self.bound(less.messages) <= most_bound:
+                return replace(less, fit=replace(less.fit, remark=_UNAFFORDABLE))
+            left = left * 3 // 4
+        return made  # the cap leaves no room at all: whoever looks at it will say so
 
     def _limit(self, mode: FitMode, size: Size, *, room: int | None) -> int:
         """The most tokens that the prompt may take on this way; 0: as many as it takes."""

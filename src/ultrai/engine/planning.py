@@ -46,7 +46,7 @@ from ultrai.engine.world import World, find_model, free_chat_models
 from ultrai.policy.capping import backup_ceiling_nanos
 from ultrai.policy.health import ModelHealth, percentile
 from ultrai.policy.parameters import unsupported
-from ultrai.policy.pricing import bound_nanos, rates_at, rates_nanos
+from ultrai.policy.pricing import affordable_tokens, bound_nanos, rates_at, rates_nanos
 from ultrai.policy.readiness import (
     NOT_IN_CATALOGUE,
     NOT_PULLED,
@@ -233,7 +233,11 @@ class _Planner:
         if model.max_completion_tokens:
             output = min(output, model.max_completion_tokens)
         counts = self._world.health[model_id].tokens
-        return self._contexts.fitted(model, counts, output=output)
+        cap, most = self._limits.max_cost_nanos, None
+        if cap is not None and model.prices is not None:
+            share, headroom = cap // len(self._recipe.slots), self._tuning.price_headroom
+            most = affordable_tokens(model.prices, share, max_tokens=output, headroom=headroom)
+        return self._contexts.fitted(model, counts, output=output, most_bound=most)
 
     def _wanted(self, model: Model) -> int:
         """The output wanted, headroom for reasoning included."""

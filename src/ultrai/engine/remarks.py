@@ -72,7 +72,7 @@ def fit_message(candidate: PlannedCandidate) -> tuple[NoticeCode, str] | None:
         passages = "1 passage" if many == 1 else f"{many} passages"
         message = f"{model} gets {passages}, {share} ({tokens}); the rest is left out{remark}"
         return NoticeCode.INPUT_RETRIEVED, message
-    message = f"{model} gets {share} ({tokens}), sentence by sentence; the rest is left out"
+    message = f"{model} gets {share} ({tokens}), sentence by sentence; the rest is left out{remark}"
     return NoticeCode.INPUT_COMPRESSED, message
 
 

@@ -17,6 +17,7 @@ from ultrai.domain.money import reserve_nanos
 from ultrai.domain.outcome import Usage
 
 _MILLION = 1_000_000
+_LARGEST_PROMPT = 1 << 30
 _ZERO = Decimal(0)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -48,6 +49,16 @@ def bound_nanos(prices: Prices, *, prompt_tokens: int, max_tokens: int, headroom
     return rates_nanos(
         rates, prompt_tokens=prompt_tokens, completion_tokens=max_tokens, factor=headroom
     )
+
+
+def affordable_tokens(prices: Prices, nanos: int, *, max_tokens: int, headroom: Decimal) -> int:
+    """The largest prompt for which one Attempt's bound is no more than this; 0: there is none."""
+    low, high = 0, _LARGEST_PROMPT
+    while low < high:
+        middle = (low + high + 1) // 2
+        bound = bound_nanos(prices, prompt_tokens=middle, max_tokens=max_tokens, headroom=headroom)
+        low, high = (middle, high) if bound <= nanos else (low, middle - 1)
+    return low
 
 
 def rates_nanos(

@@ -3,8 +3,8 @@
 Theory of operation. All documents are parted into chunks of about 250 words once, and ranked once
 (`Pool`); `pick` then takes what a limit has room for: pinned passages first, then the best, but
 none that is worth less than a tenth of the best, which shares little more than a "the" with the
-question. Chunks that touch become one passage. A text is never reckoned dearer than the sum of its
-parts, so what was picked is within the limit.
+question; then what stands beside the best. Chunks that touch become one passage. A text is never
+reckoned dearer than the sum of its parts, so what was picked is within the limit.
 
 Where no chunk has a word in common with the question, the beginnings of the documents are taken.
 """
@@ -25,6 +25,7 @@ from ultrai.policy.tokens import scale_of
 
 CHUNK_TOKENS = 600  # with the plain scale's margin, about 250 words
 _LEAST_SHARE = 0.1  # of the best score
+_WITH_NEIGHBOURS = 8  # of the best: an answer may go on behind the words that were asked for
 _JOINT = "\n\n````"  # what parts it from the next, and a fence that must be longer than its own
 
 
@@ -104,7 +105,9 @@ def _best_first(pool: Pool) -> Iterable[int]:
         return sorted(places, key=lambda place: (pool.chunks[place].start, place))
     ranked = sorted(places, key=lambda place: (-pool.scores[place], place))
     least = pool.scores[ranked[0]] * _LEAST_SHARE
-    return (place for place in ranked if pool.scores[place] >= least)
+    best = [place for place in ranked if pool.scores[place] >= least]
+    beside = [n for place in best[:_WITH_NEIGHBOURS] for n in (place + 1, place - 1)]
+    return [*best, *(place for place in beside if 0 <= place < len(pool.chunks))]
 
 
 def _runs(places: Sequence[int], owners: Sequence[int]) -> Iterable[list[int]]:

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from ultrai.domain.catalog import PriceOverride, Prices, Rates
 from ultrai.domain.outcome import Usage
-from ultrai.policy.pricing import bound_nanos, price_cap, rates_at, reckoned_nanos
+from ultrai.policy.pricing import (
+    affordable_tokens,
+    bound_nanos,
+    price_cap,
+    rates_at,
+    reckoned_nanos,
+)
 
 rates = st.builds(
     Rates,
@@ -83,3 +89,15 @@ def test_the_cap_that_goes_out_is_the_price_with_its_headroom_per_million() -> N
     price = Prices(Rates(Decimal("0.0000025"), Decimal("0.00001")))
     cap = price_cap(price, prompt_tokens=10, headroom=Decimal("1.25"))
     assert (cap.prompt, cap.completion) == (Decimal("3.125"), Decimal("12.5"))
+
+
+@given(prices, st.integers(0, 10**12), st.integers(1, 100_000))
+def test_what_is_affordable_is_the_most_whose_bound_is_within_the_amount(
+    price: Prices, nanos: int, most: int
+) -> None:
+    def bound(tokens: int) -> int:
+        return bound_nanos(price, prompt_tokens=tokens, max_tokens=most, headroom=Decimal(1))
+
+    tokens = affordable_tokens(price, nanos, max_tokens=most, headroom=Decimal(1))
+    assert tokens == 0 or bound(tokens) <= nanos
+    assert tokens == 1 << 30 or bound(tokens + 1) > nanos
