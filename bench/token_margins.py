@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -25,6 +26,7 @@ from ultrai.policy.tokens import planned_tokens, scale_of, text_tokens
 COUNTS = Path(__file__).parent / "token_counts.json"
 MOST_PER_THOUSAND = 1
 Counter = Callable[[str], int]
+_QUICKTOK = {"gpt": "o200k_base", "cl100k": "cl100k_base", "llama3": "llama3", "qwen": "qwen3"}
 
 
 def main() -> int:
@@ -76,7 +78,7 @@ def _quicktok() -> Iterator[tuple[str, str, Counter]]:
     import quicktok
 
     tool = f"quicktok-v1 {version('quicktok-v1')}"
-    for family, name in (("gpt", "o200k_base"), ("llama3", "llama3"), ("qwen", "qwen3")):
+    for family, name in _QUICKTOK.items():
         encoding = quicktok.get_encoding(name)
         yield family, f"{tool}, {name}", lambda text, encode=encoding.encode: len(encode(text))
 
@@ -101,8 +103,16 @@ def _mistral() -> Iterator[tuple[str, str, Counter]]:
 def _ctok() -> Iterator[tuple[str, str, Counter]]:
     import ctok
 
-    frame = ctok.token_count("", "4.8")
-    yield "claude", "ctok, 4.8", lambda text: ctok.token_count(text, "4.8") - frame
+    for family, name in (("claude", "4.8"), ("claude3", "3.0")):
+        frame = ctok.token_count("", name)
+        yield family, f"ctok, {name}", partial(_ctok_count, name, frame)
+
+
+def _ctok_count(name: str, frame: int, text: str) -> int:
+    import ctok
+
+    count: int = ctok.token_count(text, name)
+    return count - frame
 
 
 def _llama(path: str) -> Iterator[tuple[str, str, Counter]]:

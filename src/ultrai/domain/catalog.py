@@ -67,7 +67,10 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One row of the Catalog. `prices` is None when the price is not known beforehand."""
+    """One row of the Catalog. `prices` is None when the price is not known beforehand.
+
+    `tokenizer` is the family by which `policy/tokens.py` reckons.
+    """
 
     id: str
     name: str

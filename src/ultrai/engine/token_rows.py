@@ -17,8 +17,7 @@ def token_rows(
     rows = []
     for model_id in model_ids:
         model = find_model(world.catalog, model_id)
-        named = None if model is None else model.tokenizer
-        tokenizer = named or family_of(model_id)
+        tokenizer = family_of(model_id, None if model is None else model.tokenizer)
         if tokenizer not in reckoned:
             reckoned[tokenizer] = tuple(text_tokens(text, tokenizer) for text in texts)
         estimates = reckoned[tokenizer]

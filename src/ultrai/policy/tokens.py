@@ -11,6 +11,7 @@ and never the bound. A plan adds a margin to it, wider where no exact tokenizer 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from operator import mul
 
@@ -37,6 +38,9 @@ _MAKERS: Mapping[str, str] = {
     "qwen": "Qwen",
     "x-ai": "Grok",
 }
+_CLAUDE_VERSION = re.compile(r"claude\D*?(\d+)(?:[.-](\d{1,2})(?!\d))?")
+_NEW_CLAUDE = (4, 7)
+_OLD_GPT = re.compile(r"gpt-(?:3\.5|4(?![\w.]))")
 
 
 @value
@@ -78,14 +82,23 @@ def scale_of(tokenizer: str | None) -> Scale:
     return Scale(ASSUMED.get(name, UNKNOWN), _ASSUMED_MARGIN, is_measured=False)
 
 
-def family_of(model_id: str) -> str | None:
-    """The tokenizer that a model's maker is known to use: where no catalogue says it; else None."""
+def family_of(model_id: str, listed: str | None = None) -> str | None:
+    """The tokenizer's family: as `listed`, or else the maker's; by the version where that tells.
+
+    Claude before 4.7 and GPT before 4o have tokenizers of their own, which no catalogue says. None:
+    not known.
+    """
     maker, _, name = model_id.lower().rpartition("/")
-    if name.startswith("gemma"):
+    if listed is None and name.startswith("gemma"):
         return "Gemma"
-    if name.startswith("llama-4"):
+    if listed is None and name.startswith("llama-4"):
         return "Llama4"
-    return _MAKERS.get(maker)
+    family = listed or _MAKERS.get(maker.removeprefix("~"))
+    if family == "Claude":
+        version = _CLAUDE_VERSION.search(name)
+        is_old = version and (int(version[1]), int(version[2] or 0)) < _NEW_CLAUDE
+        return "Claude3" if is_old else family
+    return "CL100K" if family == "GPT" and _OLD_GPT.match(name) else family
 
 
 def text_tokens(text: str, tokenizer: str | None) -> int:

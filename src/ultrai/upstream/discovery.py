@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from ultrai.domain.catalog import Endpoint, Model, PriceOverride, Prices, Rates, Reasoning
 from ultrai.domain.errors import NotFound, UpstreamUnavailable
+from ultrai.policy.tokens import family_of
 from ultrai.upstream.config import UpstreamConfig
 from ultrai.upstream.lenient import integer, items, mapping, text
 from ultrai.upstream.lookup import Lookup
@@ -91,7 +92,7 @@ def read_model(row: Mapping[str, object], config: UpstreamConfig) -> Model | Non
         expires=_day(row.get("expiration_date")),
         supported_parameters=frozenset(_texts(row.get("supported_parameters"))),
         reasoning=_read_reasoning(row.get("reasoning")),
-        tokenizer=text(architecture.get("tokenizer")),
+        tokenizer=family_of(plain.id, text(architecture.get("tokenizer"))),
         input_modalities=_texts(architecture.get("input_modalities")),
         output_modalities=_texts(architecture.get("output_modalities")),
     )

@@ -11,7 +11,9 @@ from bench.token_samples import samples
 from ultrai.policy.token_weights import MEASURED
 from ultrai.policy.tokens import planned_tokens, text_tokens
 
-COUNTS = json.loads(Path("bench/token_counts.json").read_text(encoding="utf-8"))
+COUNTS = json.loads(
+    (Path(__file__).parents[3] / "bench/token_counts.json").read_text(encoding="utf-8")
+)
 SAMPLES = list(samples())
 
 

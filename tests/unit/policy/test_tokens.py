@@ -12,6 +12,7 @@ from ultrai.policy.tokens import (
     TEMPLATE_TOKENS_PER_MESSAGE,
     TokenCounts,
     bound_tokens,
+    family_of,
     planned_tokens,
     scale_of,
     text_tokens,
@@ -110,3 +111,33 @@ def test_a_family_without_an_exact_tokenizer_has_the_wider_margin() -> None:
     for family in ("Grok", "Gemini", "Nova", None):
         assert not scale_of(family).is_measured
         assert window_tokens(1000, family) > window_tokens(1000, "Claude") > 1000
+
+
+@pytest.mark.parametrize(
+    ("model_id", "listed", "family"),
+    [
+        ("anthropic/claude-3-haiku", "Claude", "Claude3"),
+        ("anthropic/claude-3-7-sonnet-20250219", "Claude", "Claude3"),
+        ("anthropic/claude-sonnet-4.5", None, "Claude3"),
+        ("anthropic/claude-4.6-sonnet-20260217", "Claude", "Claude3"),
+        ("anthropic/claude-opus-4.7", "Claude", "Claude"),
+        ("anthropic/claude-sonnet-5-20260630", "Claude", "Claude"),
+        ("~anthropic/claude-sonnet-latest", None, "Claude"),
+        ("openai/gpt-4", "GPT", "CL100K"),
+        ("openai/gpt-4-turbo", None, "CL100K"),
+        ("openai/gpt-3.5-turbo-16k", "GPT", "CL100K"),
+        ("openai/gpt-4o-mini", "GPT", "GPT"),
+        ("openai/gpt-4.1", "GPT", "GPT"),
+        ("openai/gpt-5", None, "GPT"),
+        ("google/gemma-3-27b-it", None, "Gemma"),
+        ("google/gemini-2.5-pro", None, "Gemini"),
+        ("meta-llama/llama-4-maverick", None, "Llama4"),
+        ("meta-llama/llama-2-70b", "Llama2", "Llama2"),
+        ("someone/anything", None, None),
+        ("anything", "Qwen3", "Qwen3"),
+    ],
+)
+def test_the_family_is_the_listed_one_or_the_makers_by_its_version(
+    model_id: str, listed: str | None, family: str | None
+) -> None:
+    assert family_of(model_id, listed) == family
