@@ -141,7 +141,7 @@ def messages_of(prompt: str | Sequence[Message], system: str | None) -> tuple[Me
     messages: Iterable[object] = prompt or ()
     if not all(isinstance(message, Message) for message in messages):
         raise UsageError("a prompt is a text or a sequence of ultrai.domain.query.Message")
-    return (*opening, *(Message(m.role, _sound(m.content)) for m in prompt or ()))
+    return (*opening, *(replace(m, content=_sound(m.content)) for m in prompt or ()))
 
 
 def _sound(text: str, what: str = "the prompt") -> str:
@@ -175,8 +175,8 @@ def resumed_ask(ask: Ask, earlier: Report) -> Ask:
     """
     query = earlier.query
     _check_documents(ask, earlier)
-    written = cast("Sequence[Mapping[str, str]]", query["messages"])
-    messages = tuple(Message(cast("Role", m["role"]), m["content"]) for m in written)
+    written = cast("Sequence[Mapping[str, object]]", query["messages"])
+    messages = tuple(map(_message, written))
     given = ask.sampling
     kept = cast("int", query["max_tokens"])
     sampling = Sampling(
@@ -208,6 +208,16 @@ def _check_documents(ask: Ask, earlier: Report) -> None:
         f"{earlier.id} was asked about {what if then else names}; nothing was sent",
         hint=f"give the same again: {names}" if then else "leave the documents out",
     )
+
+
+def _message(written: Mapping[str, object]) -> Message:
+    """A message as it was stored."""
+    extra = {name: value for name, value in written.items() if name not in ("role", "content")}
+    content = written["content"]
+    if not isinstance(content, str):
+        extra["content"] = content
+    text = content if isinstance(content, str) else ""
+    return Message(cast("Role", written["role"]), text, extra)
 
 
 def _either(given: Number | None, earlier: object) -> Number | None:

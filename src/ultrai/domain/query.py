@@ -11,7 +11,7 @@ from typing import Literal
 from ultrai.domain.document import Document
 from ultrai.domain.value import value
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 
 DEFAULT_MAX_TOKENS = 1000
 _NOTHING: Mapping[str, object] = {}
@@ -19,14 +19,28 @@ _NOTHING: Mapping[str, object] = {}
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the conversation."""
+    """One message of the conversation.
+
+    `extra` are further keys of the wire, passed on as they are: a tool's call and its result.
+    `counted` is text that a model reads with the message although it stands elsewhere in the
+    request: what its tools are.
+    """
 
     role: Role
     content: str
+    extra: Mapping[str, object] = field(default_factory=lambda: _NOTHING, hash=False)
+    counted: str = ""
 
-    def to_dict(self) -> dict[str, str]:
+    @property
+    def read(self) -> str:
+        """All the text of it that a model counts."""
+        if not self.extra and not self.counted:
+            return self.content
+        return self.content + self.counted + json.dumps(self.extra, ensure_ascii=False)
+
+    def to_dict(self) -> dict[str, object]:
         """The wire shape, the same for OpenAI's format and for the Report."""
-        return {"role": self.role, "content": self.content}
+        return {"role": self.role, "content": self.content, **self.extra}
 
 
 @value

@@ -115,7 +115,7 @@ def planned_tokens(text: str, tokenizer: str | None) -> int:
 def estimate_tokens(messages: Sequence[Message], tokenizer: str | None) -> int:
     """About how many tokens the messages make, template included."""
     scale = scale_of(tokenizer)
-    weight = sum(scale.weigh(message.content) for message in messages)
+    weight = sum(scale.weigh(message.read) for message in messages)
     return TEMPLATE_TOKENS + _PER_MESSAGE * len(messages) + round(weight / _THOUSANDTHS)
 
 
@@ -154,5 +154,5 @@ def window_tokens(estimate: int, tokenizer: str | None = None) -> int:
 
 def bound_tokens(messages: Sequence[Message]) -> int:
     """No tokenizer makes more tokens of the messages than this."""
-    size = sum(len(m.content.encode("utf-8", "surrogatepass")) for m in messages)
+    size = sum(len(m.read.encode("utf-8", "surrogatepass")) for m in messages)
     return TEMPLATE_TOKENS + size + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)

@@ -31,6 +31,9 @@ PREFIX = "ultrai/"
 AWAITED_MODES = ("fuse", "judge", "vote")
 _MOST_NAMED = 5
 _MODES = ("all", "first")
+_OF_TOOLS = ("tool_calls", "tool_call_id")
+# What the model reads of the request beside its messages.
+_READ_TOO = ("tools", "response_format")
 _PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 
 Wire = TypeVar("Wire")
@@ -65,7 +68,11 @@ def order_of(body: bytes, book: CocktailBook) -> Order:
     named, mode = _split(request.model, book)
     shape = _shape(named, mode)
     stream = bool(request.stream)
+    if shape is Shape.PLAIN and request.tools:
+        message = "tools need one choice for each model: use :all, :first or a single model"
+        raise bad_request(message, param="tools")
     messages, more = messages_from(request.messages, fields["messages"])
+    messages = _with_counted(messages, fields)
     ask = _with_options(
         Ask(
             messages=messages,
@@ -174,14 +181,27 @@ def messages_from(
     left_out: dict[str, None] = {}
     for index, (message, fields) in enumerate(zip(messages, written, strict=True)):
         place = f"messages[{index}]"
-        if message.role in ("tool", "function") or fields.get("tool_calls"):
-            raise not_available_yet("calling tools", param=place)
-        role: Role = "system" if message.role == "developer" else message.role  # type: ignore[assignment]
-        passed.append(Message(role, _text(message, place)))
-        known = ("role", "content", "tool_calls")
+        if message.role == "function":
+            raise not_available_yet("the role 'function'", param=place)
+        role: Role = "system" if message.role == "developer" else message.role
+        extra = {n: v for n in _OF_TOOLS if (v := fields.get(n)) is not None}
+        if extra and message.content is None:
+            passed.append(Message(role, "", {"content": None, **extra}))
+        else:
+            passed.append(Message(role, _text(message, place), extra))
+        known = ("role", "content", *_OF_TOOLS)
         left_out |= dict.fromkeys(n for n, v in fields.items() if n not in known and v)
     remarks = [f"messages: {name} is not passed on" for name in list(left_out)[:_MOST_NAMED]]
     return messages_of(passed, None), remarks
+
+
+def _with_counted(messages: tuple[Message, ...], fields: dict[str, Any]) -> tuple[Message, ...]:
+    """The messages, the first of which counts what stands beside them."""
+    beside = [fields[name] for name in _READ_TOO if fields.get(name)]
+    if not beside:
+        return messages
+    counted = msgspec.json.encode(beside).decode()
+    return (replace(messages[0], counted=counted), *messages[1:])
 
 
 def _text(message: ChatMessage, place: str) -> str:
@@ -277,7 +297,9 @@ def _models(request: ChatRequest, named: str | None) -> tuple[str, ...]:
 
 def _sampling(request: ChatRequest) -> Sampling:
     most = request.max_completion_tokens or request.max_tokens or DEFAULT_MAX_TOKENS
-    extra = {name: value for name in PASSED_ON if (value := getattr(request, name)) is not None}
+    extra = {
+        name: value for name in PASSED_ON if (value := getattr(request, name)) not in (None, [])
+    }
     return Sampling(most, request.temperature, request.seed, extra)
 
 

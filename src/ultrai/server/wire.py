@@ -47,6 +47,8 @@ class ChatMessage(Struct):
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[ContentPart] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
 
 
 class ChatRequest(Struct):
@@ -77,6 +79,10 @@ class ChatRequest(Struct):
     include_reasoning: bool | None = None
     verbosity: str | None = None
     response_format: dict[str, Any] | None = None
+    structured_outputs: bool | None = None
+    tools: Annotated[list[dict[str, Any]], Meta(max_length=1000)] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
 
 
 class RunRequest(Struct, forbid_unknown_fields=True):
@@ -103,19 +109,15 @@ class RunRequest(Struct, forbid_unknown_fields=True):
 PASSED_ON = (
     *("top_p", "top_k", "min_p", "top_a", "frequency_penalty", "presence_penalty"),
     *("repetition_penalty", "stop", "logit_bias", "reasoning", "reasoning_effort"),
-    *("include_reasoning", "verbosity", "response_format"),
+    *("include_reasoning", "verbosity", "response_format", "structured_outputs"),
+    *("tools", "tool_choice", "parallel_tool_calls"),
 )
 """Parameters that go upstream as they are, to every model that takes them."""
 
 # Field -> values of it that ask for nothing.
 AWAITED: Mapping[str, tuple[object, ...]] = {
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
     "functions": ([],),
     "function_call": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "response_format": ({"type": "text"}, {"type": "json_object"}),
-    "structured_outputs": (False,),
     "logprobs": (False,),
     "top_logprobs": (0,),
     "modalities": (["text"],),

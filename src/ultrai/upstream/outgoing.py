@@ -71,5 +71,5 @@ def _plain(price: Decimal) -> str:
     return format(price, "f")
 
 
-def _keepable_message(message: Message) -> dict[str, str]:
-    return {name: keepable(value) for name, value in message.to_dict().items()}
+def _keepable_message(message: Message) -> dict[str, object]:
+    return {**message.to_dict(), "content": keepable(message.content)}

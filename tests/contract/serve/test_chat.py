@@ -155,8 +155,9 @@ REFUSED = [
     ({"temperature": 3}, 400, "bad_usage", "temperature"),
     ({"max_tokens": 0}, 400, "bad_usage", "max_tokens"),
     ({"n": 2}, 400, "bad_usage", "n"),
-    ({"tools": [{"type": "function"}]}, 400, "not_available_yet", "tools"),
-    ({"response_format": {"type": "json_schema"}}, 400, "not_available_yet", "response_format"),
+    ({"tools": [{"type": "function"}]}, 400, "bad_usage", "tools"),
+    ({"functions": [{"name": "f"}]}, 400, "not_available_yet", "functions"),
+    ({"logprobs": True}, 400, "not_available_yet", "logprobs"),
     ({"plugins": [{"id": "web"}]}, 400, "not_available_yet", "plugins"),
     ({"ultrai": {"quorom": 2}}, 400, "bad_usage", "ultrai"),
     ({"ultrai": {"quorum": 9}}, 400, "bad_usage", None),
@@ -258,5 +259,58 @@ def test_a_route_that_is_not_there_says_so_in_the_same_envelope() -> None:
         heard = await house.send("DELETE", "/v1/models")
         assert (heard.status, heard.body["error"]["code"]) == (405, "method_not_allowed")
         assert "GET" in heard.headers["Allow"]
+
+    at_home(story)
+
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+QUESTION = [{"role": "user", "content": "What is the weather in Paris like?"}]
+
+
+def test_tools_go_to_a_model_and_their_calls_come_back() -> None:
+    async def story(house: House) -> None:
+        wanted = {"tools": [WEATHER], "tool_choice": "required", "max_tokens": 200}
+        heard = await house.chat(ONE, messages=QUESTION, **wanted)
+        message = heard.body["choices"][0]["message"]
+        (call,) = message["tool_calls"]
+        assert call["function"]["name"] == "get_weather"
+        assert heard.body["choices"][0]["finish_reason"] == "tool_calls"
+        (seen,) = house.sim.world.chats()
+        assert seen.body["tools"] == [WEATHER]
+        result = {"role": "tool", "tool_call_id": call["id"], "content": "sunny"}
+        back = [*QUESTION, {"role": "assistant", "content": None, "tool_calls": [call]}, result]
+        heard = await house.chat(ONE, messages=back, tools=[WEATHER], max_tokens=200)
+        assert heard.status == 200, heard.raw
+        assert house.sim.world.chats()[-1].body["messages"] == back
+        report = await house.session.report(heard.body["ultrai"]["run_id"])
+        assert report.query["messages"] == back
+        heard = await house.chat(ONE, messages=QUESTION, stream=True, **wanted)
+        calls = [
+            part
+            for frame in heard.frames
+            for choice in frame["choices"]
+            for part in choice["delta"].get("tool_calls", ())
+        ]
+        assert [part["function"]["name"] for part in calls] == ["get_weather"]
+        assert heard.frames[-1]["choices"][0]["finish_reason"] == "tool_calls"
+        heard = await house.chat("ultrai/trio:all", messages=QUESTION, **wanted)
+        assert all(c["message"]["tool_calls"] for c in heard.body["choices"])
+
+    at_home(story)
+
+
+def test_what_tools_take_is_in_the_bound_that_a_cap_is_held_against() -> None:
+    async def story(house: House) -> None:
+        cap = {"max_cost_usd": "0.01"}
+        assert (await house.chat(ONE, ultrai=cap)).status == 200
+        long = {**WEATHER, "function": {"name": "f", "description": "word " * 20_000}}
+        heard = await house.chat(ONE, ultrai=cap, tools=[long])
+        assert (heard.status, heard.body["error"]["code"]) == (402, "refused_by_budget")
 
     at_home(story)
