@@ -32,6 +32,7 @@ from ultrai_sim.searching import searches_natively
 from ultrai_sim.speech import Answer
 from ultrai_sim.thinking import Thinking, read_thinking
 from ultrai_sim.tiers import by_tier, read_tier, served_tier, tiered
+from ultrai_sim.validating import check_messages, check_numbers
 from ultrai_sim.world import SEEN, World
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ async def read_letter(request: web.Request, world: World) -> Letter:
     messages = body.get("messages") or _legacy(body)
     if not isinstance(messages, list) or not messages:
         raise refusals.refuse(400, 'Input required: specify "prompt" or "messages"')
+    check_messages(messages)
+    check_numbers(body)
     authorization = request.headers["Authorization"]
     return Letter(key, authorization, raw, body, messages, _models(body))
 
@@ -220,8 +223,8 @@ def _need_at(order: Order, endpoint: Endpoint) -> Need:
 
 
 def check_window(order: Order) -> None:
-    """Refuse what does not fit the model's window."""
-    window = order.model.context_length
+    """Refuse what does not fit the window: the provider's, or the model's where it lists none."""
+    window = order.model.served_context_length or order.model.context_length
     output = order.max_tokens or 0
     total = order.prompt_tokens + output
     if window is not None and total > window:

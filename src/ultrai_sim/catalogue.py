@@ -32,6 +32,7 @@ from ultrai_sim.tokens import family_of
 
 BUILT_IN = ("today", "report-2025")
 MODEL_ID = re.compile(r"[^\s/]{1,100}/[^\s/]{1,150}")
+AS_LISTED = 0
 VIRTUAL_SUFFIXES = frozenset({"nitro", "floor", "exacto", "online"})
 
 
@@ -46,7 +47,8 @@ class Model:
     ``pricing`` holds decimal strings in USD per token (plus ``overrides``), as on the wire.
     ``answers_as`` is the ``model`` of answers: the id itself, or for some makers a dated slug.
     ``providers`` are display names, the first is the one that serves. A ``retired`` model is known
-    but neither listed nor served.
+    but neither listed nor served. ``top_context_length`` is the window of the first provider where
+    that is not the model's own: `top_provider.context_length`.
     """
 
     id: str
@@ -70,6 +72,19 @@ class Model:
     expiration_date: str | None = None
     alias_of: str | None = None
     retired: bool = False
+    top_context_length: int | None = AS_LISTED
+
+    def __post_init__(self) -> None:
+        """Let the id stand for the names that are not given."""
+        for name in ("name", "canonical", "answers_as"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, self.id)
+
+    @property
+    def served_context_length(self) -> int | None:
+        """The window of the provider that serves first; None where it is not listed."""
+        top = self.top_context_length
+        return self.context_length if top == AS_LISTED else top
 
     @property
     def is_free(self) -> bool:
@@ -108,7 +123,7 @@ MODEL_CHECKS: Mapping[str, Check] = {
     **dict.fromkeys(("id", "name", "canonical", "answers_as", "tokenizer"), a_text),
     **dict.fromkeys(("hugging_face_id", "knowledge_cutoff", "expiration_date", "alias_of"), a_text),
     **dict.fromkeys(("inputs", "providers"), some_texts),
-    **dict.fromkeys(("context_length", "max_completion_tokens"), positive),
+    **dict.fromkeys(("context_length", "max_completion_tokens", "top_context_length"), positive),
     **dict.fromkeys(("moderated", "retired"), true_or_false),
     "created": whole,
     "reasoning": a_table,
@@ -132,8 +147,6 @@ def read_model(row: Mapping[str, Any], presets: Mapping[str, Iterable[str]]) -> 
     for key in ("inputs", "providers"):
         if key in values:
             values[key] = tuple(values[key])
-    for key in ("name", "canonical", "answers_as"):
-        values.setdefault(key, values["id"])
     return Model(**values)
 
 

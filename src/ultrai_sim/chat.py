@@ -41,6 +41,7 @@ from ultrai_sim.rendering import (
     style_of,
 )
 from ultrai_sim.response_cache import Kept, Wish, headers_of
+from ultrai_sim.routing import by_partition
 from ultrai_sim.settlement import FULL, settle
 from ultrai_sim.speech import Answer
 from ultrai_sim.striking import refuse_if_due
@@ -54,15 +55,23 @@ async def complete(request: web.Request, world: World) -> web.StreamResponse:
     seen.outcome = "refused"
     letter = await read_letter(request, world)
     errors: list[dict[str, Any]] = []
-    for wanted in letter.models[:-1]:
+    *others, last = _models_of(world, letter)
+    for wanted in others:
         try:
             return await _ask_model(request, world, letter=letter, wanted=wanted)
         except Refusal as refusal:
             errors.append(told(refusal))
     try:
-        return await _ask_model(request, world, letter=letter, wanted=letter.models[-1])
+        return await _ask_model(request, world, letter=letter, wanted=last)
     except Refusal as refusal:
         raise with_earlier(refusal, errors) from None
+
+
+def _models_of(world: World, letter: Letter) -> Sequence[str]:
+    """The models to be tried, in the order that the request's wishes ask for."""
+    if len(letter.models) == 1:
+        return letter.models
+    return by_partition(letter.body, [(name, world.listing.find(name)) for name in letter.models])
 
 
 async def _ask_model(

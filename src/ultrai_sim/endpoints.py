@@ -20,6 +20,7 @@ FACTORS = (Decimal("1.1"), Decimal("1.25"), Decimal("1.5"), Decimal(2))
 QUANTIZATIONS = ("fp8", "bf16", "fp4", "fp16")
 TRAINERS = frozenset({"DeepSeek", "Chutes", "Alibaba", "Nvidia", "Dots Studio"})
 MILLION = 1_000_000
+PERCENTILES = ("p50", "p75", "p90", "p99")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,16 @@ class Endpoint:
     pace: int
 
     @property
+    def latencies_ms(self) -> Mapping[str, float]:
+        """Until the first token, by percentile."""
+        return _spread(self.first_ms, 1)
+
+    @property
+    def throughputs(self) -> Mapping[str, float]:
+        """Tokens a second, by percentile; the slower ones are the higher."""
+        return _spread(self.pace, -1)
+
+    @property
     def slug(self) -> str:
         """What it is called in preferences."""
         return slug_of(self.provider)
@@ -49,6 +60,11 @@ class Endpoint:
     def is_named(self, names: Any) -> bool:
         """Whether one of the names means its provider."""
         return any(is_named(self.provider, str(name)) for name in names)
+
+
+def _spread(middle: int, direction: int) -> dict[str, float]:
+    step = direction * middle / 5
+    return {name: middle + n * step for n, name in enumerate(PERCENTILES)}
 
 
 def endpoints_of(model: Model) -> Sequence[Endpoint]:

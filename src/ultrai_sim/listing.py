@@ -30,7 +30,7 @@ def model_row(model: Model, catalogue: Catalogue) -> dict[str, Any]:
         "architecture": _architecture(model),
         "pricing": model.pricing,
         "top_provider": {
-            "context_length": model.context_length,
+            "context_length": model.served_context_length,
             "max_completion_tokens": model.max_completion_tokens,
             "is_moderated": model.moderated,
         },
@@ -120,8 +120,8 @@ def _endpoint(model: Model, endpoint: Endpoint, *, measured: bool) -> dict[str, 
         "supports_tool_choice": dict.fromkeys(
             ("auto", "function", "none", "required"), "tools" in model.parameters
         ),
-        "latency_last_30m": _spread(endpoint.first_ms, 1) if measured else None,
-        "throughput_last_30m": _spread(endpoint.pace, -1) if measured else None,
+        "latency_last_30m": endpoint.latencies_ms if measured else None,
+        "throughput_last_30m": endpoint.throughputs if measured else None,
         "service_tier": None,
         "native_tools": {},
         "supports_diarization": False,
@@ -140,14 +140,4 @@ def zdr_body(catalogue: Catalogue) -> dict[str, Any]:
             for endpoint in endpoints_of(model)
             if endpoint.zdr
         ]
-    }
-
-
-def _spread(middle: int, direction: int) -> dict[str, float]:
-    step = direction * middle / 5
-    return {
-        "p50": middle,
-        "p75": middle + step,
-        "p90": middle + 2 * step,
-        "p99": middle + 3 * step,
     }

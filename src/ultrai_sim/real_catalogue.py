@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ultrai_sim.catalogue import Catalogue, CatalogueError, Model, id_problem
+from ultrai_sim.catalogue import AS_LISTED, Catalogue, CatalogueError, Model, id_problem
 from ultrai_sim.incoming import NotJSON, read_json
 from ultrai_sim.pricing import pricing_problem
 
@@ -60,6 +60,7 @@ def _model(row: Any, where: str) -> Model:
         answers_as=_text(row.get("canonical_slug")) or row["id"],
         created=_whole(row.get("created")) or 1_750_000_000,
         context_length=_whole(row.get("context_length")),
+        top_context_length=_top_window(top),
         max_completion_tokens=_whole(top.get("max_completion_tokens")),
         pricing=_pricing(row.get("pricing"), where),
         parameters=_texts(row.get("supported_parameters")),
@@ -73,6 +74,11 @@ def _model(row: Any, where: str) -> Model:
         expiration_date=_text(row.get("expiration_date")),
         alias_of=_text(alias),
     )
+
+
+def _top_window(top: Mapping[str, Any]) -> int | None:
+    """The first provider's window; what the row does not say is the model's own."""
+    return _whole(top["context_length"]) if "context_length" in top else AS_LISTED
 
 
 def _pricing(value: Any, where: str) -> Mapping[str, Any]:

@@ -15,12 +15,19 @@ from typing import Any
 
 from ultrai_sim import refusals
 from ultrai_sim.catalogue import Model
-from ultrai_sim.endpoints import Endpoint
+from ultrai_sim.endpoints import PERCENTILES, Endpoint, endpoints_of
 from ultrai_sim.reading import amount_of
 
 ROUTING_PAGE = "https://openrouter.ai/docs/guides/routing/provider-selection"
 PRIVACY_PAGE = "https://openrouter.ai/settings/privacy"
 SORTS = ("price", "throughput", "latency", "exacto")
+PARTITIONS = ("model", "none")
+ORDERS: Mapping[str, Callable[[Endpoint], Any]] = {
+    "price": lambda e: e.usd_per_million("prompt") + e.usd_per_million("completion"),
+    "throughput": lambda e: -e.pace,
+    "latency": lambda e: e.first_ms,
+}
+"""By what endpoints are sorted; `exacto` leaves them as they are."""
 SUFFIX_SORTS = {"nitro": "throughput", "floor": "price", "exacto": "exacto"}
 CHECKED = frozenset(
     {
@@ -246,36 +253,73 @@ def _price_of(endpoint: Endpoint, name: str) -> Decimal:
     return endpoint.usd_per_million(name)
 
 
+def by_partition(body: Mapping[str, Any], models: Sequence[tuple[str, Model | None]]) -> list[str]:
+    """The ids of several models in the order in which they are tried; 400 for wrong wishes.
+
+    A ``sort`` whose ``partition`` is ``none`` sorts the models too, each by its best endpoint;
+    those that nobody knows come last. Otherwise they stay as they are.
+    """
+    sort = _wishes(body).get("sort")
+    names = [name for name, _ in models]
+    if not isinstance(sort, dict) or sort.get("partition") != "none":
+        return names
+    key = ORDERS.get(_sort_of(sort) or "")
+    if key is None:
+        return names
+    best = {name: min(map(key, endpoints_of(model))) for name, model in models if model is not None}
+    return sorted(names, key=lambda name: (name not in best, best.get(name, 0)))
+
+
 def _ordered(
     endpoints: Sequence[Endpoint], wishes: Mapping[str, Any], *, suffixes: Sequence[str]
 ) -> list[Endpoint]:
     """Named ones first, in their order; the rest by what is asked for."""
-    sort = wishes.get("sort")
-    if isinstance(sort, dict):
-        sort = sort.get("by")
-    if sort is not None and sort not in SORTS:
-        raise _invalid("provider.sort", f"expected one of {'|'.join(SORTS)}")
     ordered = list(endpoints)
-    by = sort or next((SUFFIX_SORTS[each] for each in suffixes if each in SUFFIX_SORTS), None)
-    if by == "price":
-        ordered.sort(key=lambda e: e.usd_per_million("prompt") + e.usd_per_million("completion"))
-    elif by == "throughput":
-        ordered.sort(key=lambda e: -e.pace)
-    elif by == "latency":
-        ordered.sort(key=lambda e: e.first_ms)
+    by = _sort_of(wishes.get("sort"))
+    by = by or next((SUFFIX_SORTS[each] for each in suffixes if each in SUFFIX_SORTS), None)
+    key = ORDERS.get(by or "")
+    if key is not None:
+        ordered.sort(key=key)
     _put_slow_last(ordered, wishes)
     named = [e for wish in wishes.get("order") or () for e in ordered if e.is_named([wish])]
     return list(dict.fromkeys([*named, *ordered]))
 
 
+def _sort_of(wish: Any) -> str | None:
+    """By what is sorted, a word or a table with ``by``; 400 for anything else."""
+    by, partition = wish, None
+    if isinstance(wish, dict):
+        by, partition = wish.get("by"), wish.get("partition")
+    if by is not None and by not in SORTS:
+        raise _invalid("provider.sort", f"expected one of {'|'.join(SORTS)}")
+    if partition not in (None, *PARTITIONS):
+        raise _invalid("provider.sort.partition", f"expected one of {'|'.join(PARTITIONS)}")
+    return by if isinstance(by, str) else None
+
+
 def _put_slow_last(endpoints: list[Endpoint], wishes: Mapping[str, Any]) -> None:
-    """The soft preferences: they put back, and never leave out."""
-    latency = wishes.get("preferred_max_latency")
-    throughput = wishes.get("preferred_min_throughput")
-    if isinstance(latency, int | float):
-        endpoints.sort(key=lambda e: e.first_ms > latency * 1000)
-    if isinstance(throughput, int | float):
-        endpoints.sort(key=lambda e: e.pace < throughput)
+    """The soft preferences: they put back, and never leave out. A number is the median's."""
+    latency = _percentiles(wishes, "preferred_max_latency")
+    throughput = _percentiles(wishes, "preferred_min_throughput")
+    if latency:
+        endpoints.sort(key=lambda e: any(e.latencies_ms[p] > s * 1000 for p, s in latency.items()))
+    if throughput:
+        endpoints.sort(key=lambda e: any(e.throughputs[p] < n for p, n in throughput.items()))
+
+
+def _percentiles(wishes: Mapping[str, Any], name: str) -> Mapping[str, float]:
+    """A preference by percentile; 400 where it is neither a number nor a table of them."""
+    wish = wishes.get(name)
+    if wish is None:
+        return {}
+    table = wish if isinstance(wish, dict) else {"p50": wish}
+    given = {percentile: limit for percentile, limit in table.items() if limit is not None}
+    for percentile, limit in given.items():
+        if percentile not in PERCENTILES:
+            raise _invalid(f"provider.{name}", f"expected one of {'|'.join(PERCENTILES)}")
+        if not isinstance(limit, int | float) or isinstance(limit, bool) or limit < 0:
+            raise _invalid(f"provider.{name}", "expected number")
+    return given
 
 
 def _invalid(path: str, message: str) -> refusals.Refusal:

@@ -170,7 +170,9 @@ def test_a_reset_may_come_before_the_head_or_after_some_text():
 def test_on_the_socket_a_reset_is_a_reset_and_a_cut_is_an_end(fault, ending):
     async def story(sim):
         reader, writer = await asyncio.open_connection(sim.host, sim.port)
-        body = json.dumps({"model": MODEL, "stream": True, "messages": [{"content": "hi"}]})
+        body = json.dumps(
+            {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+        )
         writer.write(
             f"POST /api/v1/chat/completions HTTP/1.1\r\nHost: sim\r\nContent-Length: {len(body)}"
             f"\r\nAuthorization: Bearer {sim.api_key}\r\n\r\n{body}".encode()
