@@ -179,12 +179,15 @@ class UltrAI:
         finally:
             await handle.aclose()
 
-    async def start(self, ask: Ask) -> RunHandle:
-        """Start a Run and return its handle. Raises what `ask` raises; also for a resumed Run."""
+    async def start(self, ask: Ask, *, watched: bool = True) -> RunHandle:
+        """Start a Run and return its handle. Raises what `ask` raises; also for a resumed Run.
+
+        `watched`: somebody will read its Events; else its Answers are committed with its end.
+        """
         ask, earlier = await self._resumed(ask)
         opened = await self._open()
         with opened.monitors.over_refusals():
-            return await opened.desk.start(ask, earlier=earlier)
+            return await opened.desk.start(ask, earlier=earlier, watched=watched)
 
     async def plan(self, ask: Ask) -> Plan:
         """Who would be asked, what fits, what it may cost; spends nothing."""

@@ -120,10 +120,12 @@ class Desk:
         """Run to the end without anybody watching."""
         return await self._execute(await self._open(ask, earlier, stored=stored))
 
-    async def start(self, ask: Ask, *, earlier: Report | None = None) -> RunHandle:
-        """Start a Run whose Events somebody reads. The desk ends it when it closes itself."""
+    async def start(
+        self, ask: Ask, *, earlier: Report | None = None, watched: bool = True
+    ) -> RunHandle:
+        """Start a Run; the desk ends it when it closes. `watched`: somebody reads its Events."""
         run = await self._open(ask, earlier)
-        return RunHandle(run, partial(self._spawn, run))
+        return RunHandle(run, partial(self._spawn, run), watched=watched)
 
     async def world(
         self,

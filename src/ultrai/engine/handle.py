@@ -15,9 +15,11 @@ from ultrai.engine.run import Run
 class RunHandle:
     """A Run under way: read its Events, wait for its Report, stop waiting, cancel."""
 
-    def __init__(self, run: Run, execute: Callable[[], asyncio.Task[Report]]) -> None:
+    def __init__(
+        self, run: Run, execute: Callable[[], asyncio.Task[Report]], *, watched: bool = True
+    ) -> None:
         self._run = run
-        self._subscription: Subscription = run.feed.subscribe()
+        self._subscription = run.feed.subscribe() if watched else None
         self._task = execute()
 
     @property
@@ -33,6 +35,7 @@ class RunHandle:
     @property
     def reader(self) -> Subscription:
         """The queue behind `events`, for a reader that also keeps time."""
+        assert self._subscription is not None, "the Run was started for nobody to watch"
         return self._subscription
 
     @property
@@ -50,7 +53,7 @@ class RunHandle:
 
     def events(self) -> AsyncIterator[Event]:
         """All Events from the first; the last has type `report`. To be read once."""
-        return self._subscription.read()
+        return self.reader.read()
 
     async def report(self) -> Report:
         """The final Report; waits for it."""

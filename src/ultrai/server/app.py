@@ -50,12 +50,13 @@ def make_app(runs: LiveRuns, *, rules: DoorRules) -> App:
 def pages_of(runs: LiveRuns) -> Sequence[Page]:
     """Every route there is."""
     models, probes = Models(runs.session), Probes(runs.session, runs)
-    chat = Chat(runs, Repeats())
+    repeats = Repeats()
+    chat = Chat(runs, repeats)
     pages = [
         Page("POST", CHAT, chat.answer, "Ask a cocktail or a model", "ask", ChatRequest),
         Page("GET", "/v1/models", models.list, "List what can be asked", "ask"),
         Page("GET", "/v1/models/{model:path}", models.show, "Show one of them", "ask"),
-        *_native(runs),
+        *_native(Runs(runs, repeats)),
         Page("GET", "/healthz", probes.alive, "Whether the process lives"),
         Page("GET", "/readyz", probes.ready, "Whether it takes requests"),
         Page(
@@ -72,8 +73,7 @@ def pages_of(runs: LiveRuns) -> Sequence[Page]:
     return pages
 
 
-def _native(runs: LiveRuns) -> Sequence[Page]:
-    native = Runs(runs)
+def _native(native: Runs) -> Sequence[Page]:
     listed = {"limit": "integer", "q": "string"}
     return [
         Page(

@@ -14,7 +14,7 @@ from ultrai.domain.event import Event
 from ultrai.domain.report import Report
 from ultrai.server.chunks import DONE, KEEP_ALIVE, Chunks, encode_chunk
 from ultrai.server.exchange import ClientGone, Exchange
-from ultrai.server.live import KEEP_ALIVE_S, LiveRun, LiveRuns
+from ultrai.server.live import KEEP_ALIVE_S, LiveRun, LiveRuns, Watch
 from ultrai.server.parsing import Order, order_of
 from ultrai.server.problems import Problem, problem_of_error, problem_of_report
 from ultrai.server.rendering import completion_of, created_s, headers_of
@@ -40,7 +40,12 @@ class Chat:
             return
         detached = exchange.header(DETACH) == "1"
         starting = asyncio.get_running_loop().create_task(
-            self._runs.start(order.ask, key=exchange.key, detached=detached)
+            self._runs.start(
+                order.ask,
+                key=exchange.key,
+                detached=detached,
+                watch=Watch.READ if order.stream else Watch.NOT,
+            )
         )
         if key is not None:
             digest = digest_of(exchange.path, body)

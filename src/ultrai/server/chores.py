@@ -39,7 +39,8 @@ async def _tried(chore: Callable[[], Awaitable[None]]) -> None:
 async def _warm(session: UltrAI) -> None:
     """Fetch the catalogue before somebody waits for it."""
     try:
-        await session.catalog(keyless=False)
+        if not len(await session.catalog(keyless=False)):
+            LOG.warning("no model can be asked: set OPENROUTER_API_KEY, or run `ultrai local pull`")
     finally:
         # What is loaded by now stays: the collector need not walk over it again and again.
         gc.collect()

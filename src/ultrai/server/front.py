@@ -51,7 +51,9 @@ class Front:
             return
         problem = self._refusal(scope)
         if problem is not None:
-            await Exchange(scope, receive, send=send).refuse(problem)
+            exchange = Exchange(scope, receive, send=send)
+            await _refuse(exchange, problem)
+            _note(exchange, ms=0)
             return
         origin = self._elsewhere(scope)
         if origin is not None:

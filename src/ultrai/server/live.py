@@ -13,6 +13,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from enum import Enum
 
 from ultrai.assembly.facade import UltrAI
 from ultrai.domain.access import AccessKey
@@ -28,6 +29,14 @@ MOST_ENDED = 200
 MOST_KEPT_EVENTS = 200_000
 KEEP_ALIVE_S = 5.0
 _LOG = logging.getLogger("ultrai.server")
+
+
+class Watch(Enum):
+    """Who reads a Run's Events: nobody, one client while it goes on, or whoever comes."""
+
+    NOT = "not"
+    READ = "read"
+    KEPT = "kept"
 
 
 class LiveRun:
@@ -127,7 +136,7 @@ class LiveRuns:
         return len(self._runs)
 
     async def start(
-        self, ask: Ask, *, key: AccessKey | None, detached: bool = False, kept: bool = False
+        self, ask: Ask, *, key: AccessKey | None, detached: bool = False, watch: Watch = Watch.READ
     ) -> LiveRun:
         """Start a Run. Raises what planning raises, and Refused where there are too many."""
         if len(self._runs) + self._starting >= self._most:
@@ -137,13 +146,14 @@ class LiveRuns:
         ask = self.access.admit(ask, key)
         self._starting += 1
         try:
-            handle = await self.session.start(ask)
+            watched = watch is not Watch.NOT or not self.session.settings.history
+            handle = await self.session.start(ask, watched=watched)
         finally:
             self._starting -= 1
         live = LiveRun(handle, None if key is None else key.id, detached=detached)
         await asyncio.sleep(0)  # its first step: from then on its Report says what it is
         self._runs[live.run_id] = live
-        kept = kept or not self.session.settings.history
+        kept = watch is Watch.KEPT or not self.session.settings.history
         task = asyncio.get_running_loop().create_task(self._attend(live, kept=kept))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -88,6 +88,8 @@ class Problem:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """What goes out beside the body."""
+        if self.status == 401:  # noqa: PLR2004 - HTTP's own number
+            return [(b"www-authenticate", b"Bearer")]
         if self.retry_after_s is None:
             return []
         return [(b"retry-after", str(self.retry_after_s).encode())]

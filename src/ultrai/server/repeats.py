@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
 
+from ultrai.domain.report import RunStatus
 from ultrai.server.live import LiveRun
 from ultrai.server.problems import Problem, Refused, bad_request
 
@@ -46,7 +47,7 @@ class Repeats:
         if known.digest != digest:
             message = "this Idempotency-Key was another request's"
             raise Refused(Problem(422, "idempotency_key_reused", message))
-        return known.starting
+        return None if _was_abandoned(known.starting) else known.starting
 
     def keep(
         self, owner: str | None, key: str, *, digest: bytes, starting: asyncio.Task[LiveRun]
@@ -62,6 +63,16 @@ class Repeats:
                 self._known.pop((owner, key), None)
 
         starting.add_done_callback(forget)
+
+
+def _was_abandoned(starting: asyncio.Task[LiveRun]) -> bool:
+    """Whether everybody left before it had an end: who comes back means it anew."""
+    if not starting.done() or starting.cancelled() or starting.exception() is not None:
+        return False
+    ended = starting.result().ended
+    if not ended.done() or ended.cancelled() or ended.exception() is not None:
+        return ended.cancelled()
+    return ended.result().status is RunStatus.INTERRUPTED
 
 
 def digest_of(path: str, body: bytes) -> bytes:

@@ -8,6 +8,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,10 +20,11 @@ from ultrai.domain.event import Event, EventType
 from ultrai.domain.report import Report, RunStatus, SlotState
 from ultrai.server.access import may_see
 from ultrai.server.exchange import RUN_ID, Exchange
-from ultrai.server.live import LiveRun, LiveRuns, behind, last_seq
+from ultrai.server.live import LiveRun, LiveRuns, Watch, behind, last_seq
 from ultrai.server.parsing import run_ask_of
 from ultrai.server.problems import Problem, Refused, bad_request
 from ultrai.server.rendering import headers_of
+from ultrai.server.repeats import HEADER, Repeats, digest_of
 from ultrai.server.wire import encode
 
 KEEP_ALIVE = b": ultrai is at work\n\n"
@@ -37,14 +39,24 @@ _USUAL_LISTED = 20
 class Runs:
     """Answers what concerns Runs by their ids."""
 
-    def __init__(self, runs: LiveRuns) -> None:
+    def __init__(self, runs: LiveRuns, repeats: Repeats) -> None:
         self._runs = runs
+        self._repeats = repeats
         self._session = runs.session
 
     async def create(self, exchange: Exchange) -> None:
         """Start one; it goes on whoever listens."""
-        ask = run_ask_of(await exchange.body(), self._session.book)
-        await self._start(exchange, ask)
+        body = await exchange.body()
+        ask = run_ask_of(body, self._session.book)
+        key, digest = exchange.header(HEADER), digest_of(exchange.path, body)
+        starting = None
+        if key is not None:
+            starting = self._repeats.find(exchange.owner, key, digest=digest)
+        if starting is None:
+            starting = asyncio.get_running_loop().create_task(self._begin(exchange, ask))
+            if key is not None:
+                self._repeats.keep(exchange.owner, key, digest=digest, starting=starting)
+        await _created(exchange, await asyncio.shield(starting))
 
     async def list(self, exchange: Exchange) -> None:
         """The stored ones, newest first, as `ultrai history --json` has them."""
@@ -89,7 +101,8 @@ class Runs:
             current = await live.report()
         if current.status is RunStatus.RUNNING:
             raise _too_late("the run goes on in another process")
-        await self._start(exchange, Ask(resume=current.id, resume_slots=(index,)))
+        ask = Ask(resume=current.id, resume_slots=(index,))
+        await _created(exchange, await self._begin(exchange, ask))
 
     async def events(self, exchange: Exchange) -> None:
         """Its Events, from the first or behind the one that the client has."""
@@ -128,12 +141,8 @@ class Runs:
         head = f"id: {last_seq(event)}\nevent: {event.type.value}\ndata: ".encode()
         return b"%b%b\n\n" % (head, encode(event.to_dict()))
 
-    async def _start(self, exchange: Exchange, ask: Ask) -> None:
-        live = await self._runs.start(ask, key=exchange.key, detached=True, kept=True)
-        location = (b"location", f"/v1/runs/{live.run_id}".encode())
-        report = live.now
-        headers = [*headers_of(report), location]
-        await exchange.answer_json(201, report.to_dict(), headers=headers)
+    async def _begin(self, exchange: Exchange, ask: Ask) -> LiveRun:
+        return await self._runs.start(ask, key=exchange.key, detached=True, watch=Watch.KEPT)
 
     async def _find(self, exchange: Exchange) -> _Found:
         """The Run if it is this process's own, else its stored Report. Raises NotFound."""
@@ -170,6 +179,13 @@ def _owner(first: Event) -> object:
 
 async def _once(events: Sequence[Event]) -> Batches:
     yield events
+
+
+async def _created(exchange: Exchange, live: LiveRun) -> None:
+    report = live.now
+    location = (b"location", f"/v1/runs/{report.id}".encode())
+    headers = [*headers_of(report), location]
+    await exchange.answer_json(201, report.to_dict(), headers=headers)
 
 
 async def _answer(exchange: Exchange, report: Report) -> None:

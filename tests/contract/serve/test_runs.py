@@ -7,7 +7,18 @@ import json
 from typing import Any
 
 import aiohttp
-from tests.contract.serve.house import ASKED, BACKUP, ONE, PROMPT, THREE, TWO, House, at_home, until
+from tests.contract.serve.house import (
+    ASKED,
+    BACKUP,
+    ONE,
+    PROMPT,
+    THREE,
+    TWO,
+    House,
+    at_home,
+    ended,
+    until,
+)
 
 from ultrai_sim import Fault, Latency
 
@@ -235,3 +246,36 @@ def test_a_refused_request_may_be_sent_again_under_its_key() -> None:
             assert heard.status == 404
 
     at_home(story)
+
+
+def test_a_run_is_started_once_under_its_key() -> None:
+    async def story(house: House) -> None:
+        headers = {"Idempotency-Key": "k"}
+        body = {"prompt": PROMPT, "models": [ONE]}
+        heard = await asyncio.gather(
+            *[house.send("POST", "/v1/runs", json=body, headers=headers) for _ in range(5)]
+        )
+        assert len({each.body["id"] for each in heard}) == 1
+        await report(house, heard[0].body["id"])
+        again = await house.send("POST", "/v1/runs", json=body, headers=headers)
+        assert (again.body["id"], again.body["status"]) == (heard[0].body["id"], "complete")
+        assert len(house.sim.world.chats()) == 1
+
+    at_home(story)
+
+
+def test_who_left_and_comes_back_under_the_same_key_is_answered() -> None:
+    async def story(house: House) -> None:
+        headers = {"Idempotency-Key": "k"}
+        async with aiohttp.ClientSession() as client:
+            body = {"model": ONE, "messages": ASKED, "max_tokens": 40}
+            url = f"{house.url}/v1/chat/completions"
+            asking = asyncio.create_task(client.post(url, json=body, headers=headers))
+            await until(house.sim.world.chats)
+            asking.cancel()
+        await until(lambda: not house.sim.world.in_flight)
+        assert await ended(house) == "interrupted"
+        heard = await house.chat(ONE, headers=headers)
+        assert heard.status == 200
+
+    at_home(story, latency=Latency(head_s=0.3))
