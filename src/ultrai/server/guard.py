@@ -130,7 +130,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        is_free = cycle is None or cycle.response_complete or not cycle.response_started
+        if is_free and not self.pipeline:
             self.transport.write(_answer(problem))
         self.transport.close()
 
