@@ -120,27 +120,42 @@ def run_ask_of(body: bytes, book: CocktailBook) -> Ask:
         messages = messages_of(given, request.system)
     else:
         messages = messages_of(request.prompt or "", request.system)
-    named = None if request.cocktail is None else _cocktail(request.cocktail, book)
+    named, models, shape = _whom(request, book)
     ask = Ask(
         messages=messages,
         cocktail=None if named == AUTO else named,
-        models=tuple(request.models or ()),
+        models=models,
         backups={model: tuple(others) for model, others in (request.backups or {}).items()},
         sampling=Sampling(
             request.max_tokens or DEFAULT_MAX_TOKENS, request.temperature, request.seed
         ),
         strict=bool(request.strict),
+        user=request.user or None,
         notices=tuple(map(_remark, remarks)),
     )
-    options = UltraiOptions(
-        quorum=request.quorum,
-        deadline_s=request.deadline_s,
-        max_cost_usd=request.max_cost_usd,
-        synthesis=request.synthesis,
-        cache=request.cache,
-        tags=request.tags,
+    return checked(_with_options(ask, _options(request), shape=shape))
+
+
+def _whom(
+    request: RunRequest, book: CocktailBook
+) -> tuple[str | None, tuple[str, ...], Shape | None]:
+    """The cocktail, or the models; and the mode, where `model` has one."""
+    models = tuple(request.models or ())
+    if request.model is None:
+        return request.cocktail and _cocktail(request.cocktail, book), models, None
+    if request.cocktail is not None or models:
+        raise bad_request("model excludes cocktail and models", param="model")
+    named, mode = _split(request.model, book)
+    return named, () if named else (request.model,), Shape(mode) if mode else None
+
+
+def _options(request: RunRequest) -> UltraiOptions:
+    """The limits, those that stand alone before those in `ultrai`."""
+    inside = request.ultrai or UltraiOptions()
+    alone = {name: getattr(request, name) for name in UltraiOptions.__struct_fields__}
+    return msgspec.structs.replace(
+        inside, **{name: value for name, value in alone.items() if value is not None}
     )
-    return checked(_with_options(ask, options, shape=None))
 
 
 def decode(body: bytes) -> dict[str, Any]:

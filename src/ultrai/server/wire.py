@@ -86,7 +86,10 @@ class ChatRequest(Struct):
 
 
 class RunRequest(Struct, forbid_unknown_fields=True):
-    """The body of `POST /v1/runs`: the keywords of the library's `ask`."""
+    """The body of `POST /v1/runs`: the keywords of the library's `ask`.
+
+    Whom to ask may also stand in `model`, and the limits in `ultrai`, as in chat completions.
+    """
 
     prompt: str | None = None
     messages: Annotated[list[ChatMessage], Meta(max_length=10_000)] | None = None
@@ -104,6 +107,9 @@ class RunRequest(Struct, forbid_unknown_fields=True):
     strict: bool | None = None
     cache: bool | None = None
     tags: dict[_Tag, _Tag] | None = None
+    model: _Id | None = None
+    ultrai: UltraiOptions | None = None
+    user: Annotated[str, Meta(max_length=200)] | None = None
 
 
 PASSED_ON = (

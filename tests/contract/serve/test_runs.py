@@ -279,3 +279,19 @@ def test_who_left_and_comes_back_under_the_same_key_is_answered() -> None:
         assert heard.status == 200
 
     at_home(story, latency=Latency(head_s=0.3))
+
+
+def test_a_run_may_be_worded_like_a_chat() -> None:
+    async def story(house: House) -> None:
+        body = {"model": "ultrai/trio", "messages": ASKED, "ultrai": {"quorum": 2}, "user": "ada"}
+        heard = await house.send("POST", "/v1/runs", json=body)
+        found = await report(house, heard.body["id"])
+        assert (found["cocktail"], found["status"]) == ("TRIO", "complete")
+        heard = await house.send("POST", "/v1/runs", json={"model": ONE, "messages": ASKED})
+        found = await report(house, heard.body["id"])
+        assert [slot["primary"] for slot in found["slots"]] == [ONE]
+        for more in ({"cocktail": "TRIO"}, {"models": [TWO]}):
+            body = {"model": ONE, "messages": ASKED, **more}
+            assert (await house.send("POST", "/v1/runs", json=body)).status == 400
+
+    at_home(story)
