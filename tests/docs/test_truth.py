@@ -190,7 +190,7 @@ def test_every_page_can_be_reached(page: Path) -> None:
 
 def test_every_promise_of_the_production_page_names_what_shows_it() -> None:
     found = list(rows("docs/production.md", "promise"))
-    assert len(found) == 13
+    assert len(found) == 14
     for promise, _, shown in found:
         paths = re.findall(r"`(tests/[\w/.]+)`", shown)
         assert [path for path in paths if not (ROOT / path).is_file()] == [], promise
