@@ -21,12 +21,14 @@ from ultrai.engine.handle import RunHandle
 from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
 from ultrai.engine.quota import FreeQuota
+from ultrai.engine.recall import Recall
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
 from ultrai.policy.corrections import Corrections
 from ultrai.policy.succession import Successions
 from ultrai.testing import (
     FixedClock,
+    MemoryCache,
     MemoryHistory,
     MemoryLedger,
     Script,
@@ -80,6 +82,9 @@ class Bar:
     history: MemoryHistory = field(init=False)
     health: HealthBook = field(default_factory=HealthBook)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    cache: MemoryCache | None = None
+    ttl_s: float = 3600.0
+    keyless: Mapping[str, str] | None = None
     seed: int = 7
 
     def __post_init__(self) -> None:
@@ -92,6 +97,9 @@ class Bar:
 
     def desk(self) -> Desk:
         clock = FixedClock()
+        recall = None
+        if self.cache is not None:
+            recall = Recall(self.cache, ttl_s=self.ttl_s, clock=clock)
         rooms = Rooms(
             gate=Gate(
                 concurrency=self.tuning.concurrency,
@@ -106,6 +114,7 @@ class Bar:
             chance=random.Random(self.seed).random,
             quota=FreeQuota(self.upstream, clock),
             ledger=self.ledger,
+            recall=recall,
         )
         house = House(
             book=CocktailBook(tuple(self.cocktails)),
@@ -113,6 +122,7 @@ class Bar:
             successions=self.successions,
             upstream_of=lambda m: "local" if m.startswith("local/") else "openrouter",
             default_cocktail="auto",
+            keyless=self.keyless,
         )
         listings = Listings({"openrouter": self.upstream}, None, clock=clock)
         return Desk(house, rooms, listings=listings, records=Records(self.history))

@@ -27,10 +27,11 @@ from ultrai.engine.house import House
 from ultrai.engine.listings import Listings
 from ultrai.engine.ports import CatalogShelf, Clock, HealthMemory, Upstream
 from ultrai.engine.quota import FreeQuota
+from ultrai.engine.recall import Recall
 from ultrai.engine.reconciling import Reconciler
 from ultrai.engine.tuning import Tuning
 from ultrai.engine.wellbeing import HealthBook, RetryBudget
-from ultrai.settings.model import OPENROUTER, Settings
+from ultrai.settings.model import CACHE_OFF, OPENROUTER, Settings
 
 if TYPE_CHECKING:
     import aiohttp
@@ -134,6 +135,7 @@ class Pieces:
                 quota=FreeQuota(upstreams.get(OPENROUTER), self.clock),
                 ledger=store.ledger,
                 inline=self.inline,
+                recall=self._open_recall(settings, stack),
             )
             stack.callback(rooms.gate.close)
             listings = Listings(upstreams, store.shelf, clock=self.clock, live=frozenset({LOCAL}))
@@ -148,6 +150,23 @@ class Pieces:
             keyless = frozenset(keyless_upstreams(settings))
             reconciler = Reconciler(store.ledger, upstreams.get, clock=self.clock)
             yield Opened(desk, tuning, listings, upstreams, keyless, reconciler, monitors)
+
+    def _open_recall(self, settings: Settings, stack: AsyncExitStack) -> Recall | None:
+        """What remembers answers; None where the settings want none remembered."""
+        if settings.cache_mode == CACHE_OFF:
+            return None
+        from ultrai.store.answers import FileAnswers
+
+        answers = FileAnswers(
+            settings.home / "answers.db",
+            max_bytes=settings.cache_max_mb * 1_000_000,
+            ttl_s=settings.cache_ttl_s,
+            now_s=lambda: self.clock.now().timestamp(),
+            inline=self.inline,
+        )
+        stack.push_async_callback(answers.aclose)
+        addresses = _addresses(settings)
+        return Recall(answers, ttl_s=settings.cache_ttl_s, clock=self.clock, addresses=addresses)
 
     async def _open_monitors(
         self,

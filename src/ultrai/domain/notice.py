@@ -44,6 +44,9 @@ class NoticeCode(StrEnum):
     INPUT_SUMMARISED = "input_summarised"
     SUMMARY_PLANNED = "summary_planned"
     SUMMARY_INCOMPLETE = "summary_incomplete"
+    ANSWERED_FROM_CACHE = "answered_from_cache"
+    SHARED_IN_FLIGHT = "shared_in_flight"
+    CACHE_FAILED = "cache_failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,109 +10,38 @@ It does not know other Candidates, retries or remedies.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from math import inf
 
 from ultrai.domain.attempt import AttemptRequest, PriceCap
-from ultrai.domain.catalog import Model, Rates
+from ultrai.domain.catalog import Rates
 from ultrai.domain.event import EventType
 from ultrai.domain.money import format_usd
 from ultrai.domain.outcome import (
     NO_USAGE,
     NOT_BILLED,
-    Answer,
     Cost,
     CostState,
     Failure,
     FailureKind,
     Phase,
     Received,
-    Usage,
 )
-from ultrai.domain.plan import PlannedCandidate
-from ultrai.domain.query import Query
 from ultrai.domain.stamp import stamp
-from ultrai.domain.value import value
-from ultrai.engine.commitment import Commitment
-from ultrai.engine.context import Contexts
-from ultrai.engine.feed import Body, Feed
-from ultrai.engine.gate import Entry, Gate, Refusal
-from ultrai.engine.ports import Clock, Ledger, Upstream
-from ultrai.engine.quota import FreeQuota
+from ultrai.engine.bench import Bench, Made, Rooms, Try
+from ultrai.engine.feed import Body
+from ultrai.engine.gate import Entry, Refusal
 from ultrai.engine.remarks import cost_messages
 from ultrai.engine.settlement import cost_of
-from ultrai.engine.treasury import Bill, Claim, Envelope
-from ultrai.engine.tuning import Tuning
-from ultrai.engine.wellbeing import HealthBook, RetryBudget
+from ultrai.engine.treasury import Bill, Claim
 from ultrai.engine.witness import Witness
 from ultrai.policy.pricing import bound_nanos, price_cap, rates_nanos
 
+__all__ = ["AttemptRoom", "Bench", "Made", "Rooms", "Try"]
+
 # What a cancelled Attempt brought home.
 _CANCELLED = Received()
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What all Runs of a process share. `inline`: nothing leaves the thread (a virtual clock)."""
-
-    gate: Gate
-    health: HealthBook
-    retries: RetryBudget
-    upstreams: Callable[[str], Upstream]
-    tuning: Tuning
-    clock: Clock
-    chance: Callable[[], float]
-    quota: FreeQuota
-    ledger: Ledger
-    inline: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What all Attempts of one Run share."""
-
-    rooms: Rooms
-    feed: Feed
-    query: Query
-    envelope: Envelope
-    contexts: Contexts
-    find_model: Callable[[str], Model | None]
-    is_stopped: Callable[[str], Failure | None]
-    deadline_s: float
-    streaming: bool
-    commitment: Commitment
-
-
-@value
-class Try:
-    """One Attempt to be made. `price_cap` None: as the Catalog's prices give it."""
-
-    slot: int
-    number: int
-    candidate: PlannedCandidate
-    max_tokens: int
-    fallback: bool
-    is_retry: bool = False
-    patience_s: float = 0.0
-    whole_s: float = inf
-    price_cap: PriceCap | None = None
-    bound_nanos: int | None = None
-
-
-@value
-class Made:
-    """What came of it. `answer` xor `failure`; `text_begun`: readers have seen some of it."""
-
-    answer: Answer | None
-    failure: Failure | None
-    usage: Usage
-    cost: Cost
-    elapsed_ms: int
-    generation_id: str | None = None
-    text_begun: bool = False
 
 
 class AttemptRoom:
@@ -210,7 +139,7 @@ class AttemptRoom:
         started_at = bench.rooms.clock.now()
         if not attempt.is_retry:
             bench.rooms.retries.count_first_try()
-        self._announce(attempt, started_at)
+        self.announce(attempt, started_at)
         witness = self.witness = Witness(
             bench.feed,
             attempt.slot,
@@ -220,7 +149,7 @@ class AttemptRoom:
         )
         upstream = bench.rooms.upstreams(attempt.candidate.upstream)
         try:
-            received = await upstream.send(self._request(attempt), witness)
+            received = await upstream.send(self.request(attempt), witness)
         except asyncio.CancelledError:
             self._settle_cancelled(attempt, witness, started_s=started_s)
             raise
@@ -243,25 +172,30 @@ class AttemptRoom:
             text_begun=witness.first_token_s is not None,
         )
 
-    def _announce(self, attempt: Try, started_at: datetime) -> None:
+    def announce(
+        self, attempt: Try, started_at: datetime, *, at_most_nanos: int | None = None
+    ) -> None:
+        """Publish that the Attempt begins. `at_most_nanos` None: it may cost what was planned."""
         facts: dict[str, object] = {
             "model": attempt.candidate.model,
             "started_at": stamp(started_at),
             "fallback": attempt.fallback,
             **self._bench.contexts.facts_of(attempt.candidate),
         }
-        bound = attempt.candidate.bound_nanos
-        if bound is not None and attempt.max_tokens == attempt.candidate.max_tokens:
+        bound = at_most_nanos
+        if bound is None and attempt.max_tokens == attempt.candidate.max_tokens:
+            bound = attempt.candidate.bound_nanos
+        if bound is not None:
             # What a process that is killed now must be taken to have spent.
             facts["cost_usd_at_most"] = format_usd(bound)
         self._bench.feed.publish(
             EventType.ATTEMPT_STARTED, Body(facts=facts), slot=attempt.slot, attempt=attempt.number
         )
 
-    def _request(self, attempt: Try) -> AttemptRequest:
+    def request(self, attempt: Try) -> AttemptRequest:
+        """What is sent for it."""
         bench = self._bench
         candidate = attempt.candidate
-        sampling = bench.query.sampling.fitted(attempt.max_tokens, without=candidate.dropped)
         cap = attempt.price_cap
         if cap is None and bench.envelope.is_capped:
             cap = self._cap_of(candidate.model)
@@ -269,7 +203,7 @@ class AttemptRoom:
         return AttemptRequest(
             model=candidate.model,
             messages=bench.contexts.messages_of(candidate.model),
-            sampling=sampling,
+            sampling=bench.query.sampling.fitted(attempt.max_tokens, without=candidate.dropped),
             stream=bench.streaming,
             price_cap=cap,
             timers=tuning.timers_for(
@@ -391,5 +325,5 @@ class AttemptRoom:
         )
 
     def _not_sent(self, attempt: Try, failure: Failure) -> Made:
-        self._announce(attempt, self._bench.rooms.clock.now())
-        return Made(None, failure, NO_USAGE, NOT_BILLED, 0)
+        self.announce(attempt, self._bench.rooms.clock.now())
+        return Made(None, failure, NO_USAGE, NOT_BILLED, 0, refused=True)

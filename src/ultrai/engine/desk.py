@@ -42,6 +42,8 @@ from ultrai.engine.listings import Listings
 from ultrai.engine.opening import contexts_of, limits_of
 from ultrai.engine.planning import plan_run
 from ultrai.engine.ports import HealthMemory
+from ultrai.engine.recall import Memory
+from ultrai.engine.remembering import recalled, tenant_of
 from ultrai.engine.resolving import (
     Recipe,
     check_synthesis,
@@ -193,7 +195,7 @@ class Desk:
 
     async def _open(self, ask: Ask, earlier: Report | None, *, stored: bool = True) -> Run:
         """A Run whose money is held. Raises what planning raises, and BudgetRefusal."""
-        order, fittings = await self._checked(ask, earlier), 0
+        order, fittings = await self._checked(ask, earlier, stored=stored), 0
         floor = self._rooms.tuning.shrink_floor_tokens
         while True:
             run = self._run(order, ask, stored=stored)
@@ -237,8 +239,13 @@ class Desk:
         milliseconds = int(self._rooms.clock.now().timestamp() * 1000)
         return f"run_{milliseconds:011x}{int(self._rooms.chance() * 2**40):010x}"
 
-    async def _checked(self, ask: Ask, earlier: Report | None) -> RunOrder:
+    async def _checked(self, ask: Ask, earlier: Report | None, *, stored: bool) -> RunOrder:
         order = await self._order(ask, earlier)
+        if stored and self._rooms.recall is not None:
+            tenant = tenant_of(self._payer(ask, ""))
+            # What --strict asks for is an Answer of now.
+            memory = Memory(self._rooms.recall, tenant, reads=ask.use_cache and not ask.strict)
+            order = await recalled(order, memory)
         plan = order.plan
         obstacles = [n for n in plan.notices if n.code not in _NO_OBSTACLE]
         if ask.strict and obstacles:

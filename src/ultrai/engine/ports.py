@@ -12,6 +12,7 @@ from ultrai.domain.budget import Budget, BudgetState, Payer
 from ultrai.domain.catalog import Endpoint, Model, Snapshot
 from ultrai.domain.event import Event
 from ultrai.domain.generation import Generation
+from ultrai.domain.kept import Claim, KeptAnswer
 from ultrai.domain.ledger import Grant, OpenAttempt, Reserve, Shortage, Start, Step
 from ultrai.domain.outcome import Received
 from ultrai.domain.report import RunSummary
@@ -167,6 +168,33 @@ class AlertSink(Protocol):
 
     async def deliver(self, alert: Alert) -> str | None:
         """None: it has arrived. Else why not, in one line; nothing is raised."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Keeps Answers. It may forget any of them at any time, and raises nothing."""
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
+        """Those that are kept, by key; one that was handed to `keep` before is found."""
+        ...
+
+    def keep(self, key: str, kept: KeptAnswer) -> None:
+        """Take one in, in place of an older one; returns at once."""
+        ...
+
+    async def claim(self, key: str) -> Claim:
+        """What is kept, and whether nobody else who shares the cache is making that request.
+
+        Then we are said to be, until `release`, or until this process dies. In doubt nobody is.
+        """
+        ...
+
+    def release(self, key: str, kept: KeptAnswer | None) -> None:
+        """Give our claim back, if there is one, and keep what came of it; returns at once."""
+        ...
+
+    def take_problem(self) -> str | None:
+        """One line on what went wrong and what was done about it; None: nothing, or it was told."""
         ...
 
 

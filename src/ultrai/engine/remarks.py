@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ultrai.domain.fitting import FitMode
+from ultrai.domain.kept import Recalled
 from ultrai.domain.money import format_usd, reported_nanos
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import Cost, Received
 from ultrai.domain.plan import PlannedCandidate, PlannedSummary
+
+_UNITS = ((86_400, "days"), (3600, "h"), (60, "min"))
+_LEAST_OF_A_UNIT = 2  # "90 s" says more than "1 min"
 
 
 def superseded_message(retired: str, heir: str) -> str:
@@ -83,3 +87,21 @@ def summary_message(summary: PlannedSummary) -> str:
     high = summary.cost_nanos.high
     cost = "" if high is None else f", for at most ${format_usd(high)}"
     return f"{summary.model} writes the summary in {requests}{cost}"
+
+
+def recalled_message(model: str, recalled: Recalled) -> tuple[NoticeCode, str]:
+    """The Notice about an Answer that was not asked for anew."""
+    saved = recalled.saved_nanos
+    saving = "" if not saved else f"; that saves ${format_usd(saved)}"
+    if recalled.shared:
+        message = f"{model} was being asked the same by another run, whose answer this is{saving}"
+        return NoticeCode.SHARED_IN_FLIGHT, message
+    message = f"the answer of {model} is from the cache, {_age(recalled.age_s)} old{saving}"
+    return NoticeCode.ANSWERED_FROM_CACHE, f"{message} (--no-cache asks anew)"
+
+
+def _age(seconds: float) -> str:
+    for unit_s, unit in _UNITS:
+        if seconds >= _LEAST_OF_A_UNIT * unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -36,6 +36,7 @@ from ultrai.engine.commitment import Commitment
 from ultrai.engine.context import Contexts
 from ultrai.engine.digest import Digest
 from ultrai.engine.feed import Body, Feed
+from ultrai.engine.recall import Memory
 from ultrai.engine.slot import Ending, SlotRoom
 from ultrai.engine.treasury import Envelope, describe
 from ultrai.policy.fallback import advice_for
@@ -50,6 +51,7 @@ class RunOrder:
     """What is to be run: the Query, its Plan and limits, and the Catalog they were made from.
 
     `replan` makes the Plan anew for another `max_tokens`, or for the first few Slots only.
+    `memory` None: nothing is recalled, and nothing kept.
     """
 
     query: Query
@@ -62,6 +64,7 @@ class RunOrder:
     streaming: bool = True
     resumed_from: str | None = None
     commit: Commit = Commit.NONE
+    memory: Memory | None = None
 
 
 class Run:
@@ -103,6 +106,7 @@ class Run:
             deadline_s=feed.began_s + order.limits.deadline_s,
             streaming=order.streaming,
             commitment=Commitment(order.commit),
+            memory=order.memory,
         )
         self._slots = [
             SlotRoom(planned, bench, panel=self, strict=order.limits.strict)
@@ -114,8 +118,12 @@ class Run:
     async def reserve(self, holds: Sequence[SlotHold]) -> Shortage | None:
         """Hold what the Slots may cost, before anything is sent; the Budget that says no.
 
-        Raises StoreError where the Ledger cannot be written and a hard Budget holds.
+        Where every Answer is known there is nothing to hold. Raises StoreError where the Ledger
+        cannot be written and a hard Budget holds.
         """
+        memory = self.order.memory
+        if memory is not None and all(hold.slot in memory.known for hold in holds):
+            return None
         granted = await self._envelope.open(holds)
         if isinstance(granted, Shortage):
             return granted

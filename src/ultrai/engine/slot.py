@@ -21,7 +21,9 @@ from ultrai.domain.attempt import PriceCap
 from ultrai.domain.outcome import Failure, FailureKind, Remedy
 from ultrai.domain.plan import PlannedCandidate, PlannedSlot
 from ultrai.engine.attempt import AttemptRoom, Bench, Made, Try
+from ultrai.engine.lessons import cut_by_strict, learn_from
 from ultrai.engine.planning import PROBE_TOKENS
+from ultrai.engine.recollection import RecollectionRoom
 from ultrai.engine.telling import SlotTale
 from ultrai.policy.fallback import Decision, Situation, advice_for, decide
 from ultrai.policy.lineup import Turn, next_turn
@@ -81,6 +83,7 @@ class SlotRoom:
         self._panel = panel
         self._strict = strict
         self._room = AttemptRoom(bench)
+        self._way = RecollectionRoom(bench, self._room)
         self._tale = SlotTale(bench.feed, planned, asked_tokens=bench.query.sampling.max_tokens)
         self._asked: set[str] = set()
         self._number = 0
@@ -232,7 +235,7 @@ class SlotRoom:
                 return False
             self._number += 1
             progress.attempts += 1
-            made = await self._room.make(self._try(progress))
+            made = await self._way.make(self._try(progress), alone=self._is_alone(progress))
             if made.answer is not None and not (self._strict and made.answer.truncated):
                 self.answered = True
                 await self._tale.answered(self._number, progress.candidate, made=made)
@@ -243,7 +246,7 @@ class SlotRoom:
             await self._wait(decision.wait_s)
 
     async def _after_failure(self, progress: _Progress, made: Made) -> Decision:
-        failure = made.failure or _cut_by_strict()
+        failure = made.failure or cut_by_strict()
         try:
             cap = await self._dearer_cap(progress, failure)
         except asyncio.CancelledError:
@@ -255,7 +258,9 @@ class SlotRoom:
         else:
             decision = self._decide(progress, failure, made=made)
         self._tell_failure(progress, replace(made, failure=failure), decision=decision)
-        self._note(progress.candidate, failure, decision=decision)
+        candidate, remedy, rooms = progress.candidate, decision.remedy, self._bench.rooms
+        learn_from(failure, rooms, model=candidate.model, made=made, remedy=remedy)
+        self._note(candidate, failure, remedy=remedy)
         if cap is not None:
             self._tale.cap_raised(progress.candidate.model)
         if decision.max_tokens is not None:
@@ -276,6 +281,10 @@ class SlotRoom:
             made=replace(made, failure=failure),
             wait_s=decision.wait_s,
         )
+
+    def _is_alone(self, progress: _Progress) -> bool:
+        """Whether another Slot has the model too: then each has its own Answer."""
+        return self._panel.claims[progress.candidate.model] > 1
 
     def _try(self, progress: _Progress) -> Try:
         patience_s, whole_s = self._time_left_s(), inf
@@ -316,7 +325,7 @@ class SlotRoom:
             raised_tokens=self._raised_tokens(progress),
         )
         decision = decide(failure, situation, backoff=rooms.tuning.backoff)
-        if decision.remedy is Remedy.RETRY:
+        if decision.remedy is Remedy.RETRY and made.recalled is None:
             rooms.retries.count_retry()
         return decision
 
@@ -376,25 +385,13 @@ class SlotRoom:
             handle.cancel()
             self._rest = None
 
-    def _note(self, candidate: PlannedCandidate, failure: Failure, *, decision: Decision) -> None:
-        """Tell the rest of the process what a failure means beyond this Attempt."""
-        rooms = self._bench.rooms
-        if decision.remedy is not Remedy.RETRY and not failure.price_capped:
-            # The tries of one Slot are one observation: three quick ones are no three witnesses.
-            rooms.health.failed(candidate.model, failure.kind, now_s=rooms.clock.now().timestamp())
-        if failure.kind is FailureKind.QUOTA_EXHAUSTED and failure.resets_at_ms is not None:
-            rooms.health.rest(candidate.model, failure.resets_at_ms / 1000)
-        elif decision.remedy is Remedy.STOP_UPSTREAM:
-            stop = replace(failure, remedy=decision.remedy, advice=advice_for(failure.kind))
+    def _note(self, candidate: PlannedCandidate, failure: Failure, *, remedy: Remedy) -> None:
+        """Tell the rest of the Run what a failure means beyond this Attempt."""
+        if remedy is Remedy.STOP_UPSTREAM:
+            stop = replace(failure, remedy=remedy, advice=advice_for(failure.kind))
             self._panel.stop_upstream(candidate.upstream, stop)
 
 
 def _finish(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _cut_by_strict() -> Failure:
-    return Failure(
-        FailureKind.EMPTY_ANSWER, "the answer was cut by the token limit, and --strict is on"
-    )

@@ -8,13 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ultrai.domain.event import EventType
+from ultrai.domain.money import format_usd
 from ultrai.domain.notice import NoticeCode
 from ultrai.domain.outcome import Failure, FailureKind, Remedy
 from ultrai.domain.plan import NotReadyReason, PlannedCandidate, PlannedSlot
 from ultrai.domain.report import SlotState
 from ultrai.engine.attempt import Made
 from ultrai.engine.feed import Body, Feed
-from ultrai.engine.remarks import fit_message, superseded_message, tokens_message
+from ultrai.engine.remarks import (
+    fit_message,
+    recalled_message,
+    superseded_message,
+    tokens_message,
+)
 from ultrai.policy.fallback import advice_for
 from ultrai.policy.lineup import Turn
 
@@ -130,6 +136,10 @@ class SlotTale:
             "elapsed_ms": made.elapsed_ms,
             "generation_id": made.generation_id,
         }
+        if made.recalled is not None:
+            self._notice(*recalled_message(candidate.model, made.recalled))
+            saved_nanos = made.recalled.saved_nanos
+            facts["saved_usd"] = None if saved_nanos is None else format_usd(saved_nanos)
         body = Body(answer=answer, usage=made.usage, cost=made.cost, facts=facts)
         await self._feed.publish_committed(
             EventType.SLOT_ANSWERED, body, slot=self._index, attempt=number

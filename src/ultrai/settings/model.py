@@ -16,6 +16,8 @@ from ultrai.settings.alert_sinks import AlertSettings
 from ultrai.settings.key_reference import KeyReference
 
 OPENROUTER = "openrouter"
+CACHE_OFF = "off"
+CACHE_EXACT = "exact"
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 
 
@@ -53,6 +55,7 @@ class Settings:
     needs the key fails with it, and nothing else does. `proxy` is the address of the proxy for
     `base_url`; it may hold a password. `cocktails`, `corrections` and `successions` are the user's
     own, to be merged into the shipped ones. `source` is the settings file.
+    `cache` None: as `cache_mode` says.
     `traces`: the environment says where OpenTelemetry's spans go.
     """
 
@@ -93,6 +96,9 @@ class Settings:
     fit_retrieve_tokens: int = 20_000
     fit_summariser: str | None = None
     history: bool = True
+    cache: str | None = None
+    cache_ttl_s: float = 86_400.0
+    cache_max_mb: int = 100
     metrics: bool = False
     traces: bool = False
     trace_content: bool = False
@@ -112,6 +118,13 @@ class Settings:
         A key that is named but cannot be had is an error of what needs it, not the lack of one.
         """
         return not (self.key is None and self.key_reference is None and self.key_problem is None)
+
+    @property
+    def cache_mode(self) -> str:
+        """`exact` or `off`. Without a history no answers are kept either, unless it is said so."""
+        if self.cache is not None:
+            return self.cache
+        return CACHE_EXACT if self.history else CACHE_OFF
 
     def known_keys(self) -> Iterator[Secret]:
         """Every key that was read so far, also those that have been replaced: to be masked."""

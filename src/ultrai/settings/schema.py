@@ -12,6 +12,7 @@ from ultrai.domain.cocktail import NO_SYNTHESIS, is_model_id
 from ultrai.domain.fitting import FitWish
 from ultrai.settings.cocktails import AWAITED_SYNTHESIS
 from ultrai.settings.entry import Entry, shown
+from ultrai.settings.model import CACHE_EXACT, CACHE_OFF
 
 UNSET: Final = "none"
 """The word by which a later place takes back what an earlier one set."""
@@ -128,6 +129,19 @@ class ModelRule:
         return entry.value
 
 
+@dataclass(frozen=True, slots=True)
+class CacheMode:
+    """Which answers may come from the cache."""
+
+    def read(self, entry: Entry) -> str:
+        """The mode."""
+        mode = entry.value.strip().casefold() if isinstance(entry.value, str) else ""
+        if mode not in (CACHE_OFF, CACHE_EXACT):
+            words = f"{CACHE_EXACT!r} or {CACHE_OFF!r}"
+            raise entry.problem(f"must be {words}, not {shown(entry.value)}")
+        return mode
+
+
 def _as_plain_text(number: Decimal) -> str:
     """Without an exponent: prices stay exact, as text."""
     return format(number, "f")
@@ -184,6 +198,9 @@ SCALARS: Final[Mapping[str, Rule]] = MappingProxyType(
         "fit_retrieve_tokens": _count(200, 10_000_000),
         "fit_summariser": ModelRule(),
         "history": TOGGLE,
+        "cache": CacheMode(),
+        "cache_ttl_s": Number("a number of seconds", "0", "31536000", make=float, above_low=True),
+        "cache_max_mb": _count(1, 1_000_000),
         "metrics": TOGGLE,
         "trace_content": TOGGLE,
     }

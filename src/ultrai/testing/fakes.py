@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +14,7 @@ from ultrai.domain.errors import NotFound, UpstreamUnavailable
 from ultrai.domain.event import Event
 from ultrai.domain.fold import ReportFold
 from ultrai.domain.generation import Generation
+from ultrai.domain.kept import Claim, KeptAnswer
 from ultrai.domain.ledger import (
     Grant,
     OpenAttempt,
@@ -284,15 +285,63 @@ class MemoryLedger:
     def _shortage(self, nanos: int) -> Shortage | None:
         if self.limit_nanos is None:
             return None
-        left = self.limit_nanos - self.held_nanos - self.posted_nanos
+        left = max(0, self.limit_nanos - self.held_nanos - self.posted_nanos)
         if nanos <= left:
             return None
         budget = self._budget(self.limit_nanos)
         used = self.held_nanos + self.posted_nanos
-        return Shortage(budget, RefusalReason.SPENT, nanos, max(0, left), used)
+        return Shortage(budget, RefusalReason.SPENT, nanos, left, used)
 
     def _budget(self, limit_nanos: int) -> Budget:
         return Budget("all", Scope.GLOBAL, "", Period.TOTAL, limit_nanos)
+
+
+class MemoryCache:
+    """Fits `AnswerCache`; keeps everything. `problem` is told once.
+
+    Several may share what they keep and claim: give one the `kept` and `claimed` of another.
+    """
+
+    def __init__(
+        self, kept: dict[str, KeptAnswer] | None = None, claimed: set[str] | None = None
+    ) -> None:
+        self.claimed: set[str] = set() if claimed is None else claimed
+        self._own: set[str] = set()
+        self.kept: dict[str, KeptAnswer] = {} if kept is None else kept
+        self.problem: str | None = None
+        self.looked_for: list[str] = []
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, KeptAnswer]:
+        """Those there are."""
+        self.looked_for.extend(keys)
+        await asyncio.sleep(0)
+        return {key: self.kept[key] for key in keys if key in self.kept}
+
+    def keep(self, key: str, kept: KeptAnswer) -> None:
+        """Keep it."""
+        self.kept[key] = kept
+
+    async def claim(self, key: str) -> Claim:
+        """Claim it, if nobody has."""
+        await asyncio.sleep(0)
+        if key in self.claimed:
+            return Claim(is_ours=False, kept=self.kept.get(key))
+        self.claimed.add(key)
+        self._own.add(key)
+        return Claim(is_ours=True, kept=self.kept.get(key))
+
+    def release(self, key: str, kept: KeptAnswer | None) -> None:
+        """Give it back."""
+        if kept is not None:
+            self.kept[key] = kept
+        if key in self._own:
+            self._own.remove(key)
+            self.claimed.remove(key)
+
+    def take_problem(self) -> str | None:
+        """The problem set, once."""
+        problem, self.problem = self.problem, None
+        return problem
 
 
 def _words(text: str) -> list[str]:

@@ -20,8 +20,11 @@ A, B, C, D, E = (f"acme/model-{name}" for name in "abcde")
 
 
 def settings_for(upstream: Upstream, home: Path, **rest: Any) -> Settings:
-    """Settings with short backoffs, generous timers and our own upstream."""
-    quick = {"backoff_base_s": 0.01, "backoff_cap_s": 0.02, "key": Secret(KEY)}
+    """Settings with short backoffs, generous timers and our own upstream.
+
+    Without the cache, so that a test that asks the same twice meets its upstream twice.
+    """
+    quick = {"backoff_base_s": 0.01, "backoff_cap_s": 0.02, "key": Secret(KEY), "cache": "off"}
     return Settings(home=home, base_url=upstream.url, **{**quick, **rest})
 
 

@@ -45,6 +45,7 @@ async def start(
         "OPENROUTER_BASE_URL": upstream.url,
         "OPENROUTER_API_KEY": KEY,
         "ULTRAI_BACKOFF_BASE_S": "0.01",
+        "ULTRAI_CACHE": "off",
         **(env or {}),
     }
     return await asyncio.create_subprocess_exec(
