@@ -38,6 +38,7 @@ def test_the_same_question_is_asked_once():
     assert (answer.cached, answer.text) == (True, first.slots[0].answer.text)
     assert second.slots[0].cost.to_dict() == {"cost_usd": "0", "cost_state": "not_billed"}
     assert second.status is RunStatus.COMPLETE
+    assert second.usage == first.usage
     assert "answered_from_cache" in codes(second)
     assert second.cost_known
 

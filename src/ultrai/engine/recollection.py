@@ -26,9 +26,6 @@ from ultrai.engine.feed import Body
 from ultrai.engine.recall import Memory, Recall
 from ultrai.policy.recalling import is_keepable
 
-# Nothing was counted because nothing was generated.
-_NOTHING_USED = Usage(0, 0, 0, 0)
-
 
 class RecollectionRoom:
     """One Slot's way to its Attempts."""
@@ -100,6 +97,7 @@ class RecollectionRoom:
         return self._tell(
             attempt,
             kept.answer,
+            usage=kept.usage,
             recalled=Recalled(shared=False, age_s=age_s, saved_nanos=kept.cost.nanos),
         )
 
@@ -107,15 +105,15 @@ class RecollectionRoom:
         waited_s = asyncio.get_running_loop().time() - began_s
         recalled = Recalled(shared=True, age_s=0.0, saved_nanos=landed.cost.nanos)
         if landed.answer is not None:
-            made = self._tell(attempt, landed.answer, recalled=recalled)
+            made = self._tell(attempt, landed.answer, usage=landed.usage, recalled=recalled)
         else:
             self._has_uncounted = True
             self._room.announce(attempt, self._bench.rooms.clock.now(), at_most_nanos=0)
             made = Made(None, landed.failure, NO_USAGE, NOT_BILLED, 0, recalled=recalled)
         return replace(made, elapsed_ms=int(waited_s * 1000))
 
-    def _tell(self, attempt: Try, answer: Answer, *, recalled: Recalled) -> Made:
-        """Publish it as a stream of one piece."""
+    def _tell(self, attempt: Try, answer: Answer, *, usage: Usage, recalled: Recalled) -> Made:
+        """Publish it as a stream of one piece. `usage` is what the Answer took when it was made."""
         now = self._bench.rooms.clock.now()
         self._room.announce(attempt, now, at_most_nanos=0)
         self._publish(attempt, EventType.FIRST_TOKEN)
@@ -127,7 +125,7 @@ class RecollectionRoom:
         return Made(
             answer=replace(answer, cached=True, received_at=stamp(now)),
             failure=None,
-            usage=_NOTHING_USED,
+            usage=usage,
             cost=NOT_BILLED,
             elapsed_ms=0,
             text_begun=True,

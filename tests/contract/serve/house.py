@@ -103,6 +103,7 @@ async def built(plan: Plan) -> AsyncIterator[House]:
             "cocktails": (TRIO,),
             **plan.settings,
         }
+        wanted = {"cache": "off", **wanted}  # so that whoever asks the same twice is served twice
         session = await stack.enter_async_context(ultrai.open(Settings(home=home, **wanted)))
         bound = stack.enter_context(listen(plan.place))
         serving = Serving(session, bound, place=plan.place)
