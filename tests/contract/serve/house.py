@@ -101,9 +101,9 @@ async def built(plan: Plan) -> AsyncIterator[House]:
             "key": Secret(sim.api_key),
             "base_url": sim.base_url,
             "cocktails": (TRIO,),
+            "cache": "off",  # whoever asks the same twice meets the upstream twice
             **plan.settings,
         }
-        wanted = {"cache": "off", **wanted}  # so that whoever asks the same twice is served twice
         session = await stack.enter_async_context(ultrai.open(Settings(home=home, **wanted)))
         bound = stack.enter_context(listen(plan.place))
         serving = Serving(session, bound, place=plan.place)
