@@ -20,7 +20,7 @@ _CODE_SUFFIX_WORDS = (
 _CODE_SUFFIXES = frozenset(_CODE_SUFFIX_WORDS.split())
 _CODE_NAMES = frozenset({"makefile", "dockerfile", "cmakelists.txt", "rakefile", "gemfile"})
 _MARKDOWN_LINE = re.compile(
-    r"^(?:#{1,6} \S|```|~~~|\|.*\|$|> \S)|\[[^\]\n]+\]\([^)\s]+\)", re.MULTILINE
+    r"^(?:#{1,6} \S|```|~~~|\|.*\|$|> \S)|\[[^\]\n]{1,200}+\]\([^)\s]{1,200}+\)", re.MULTILINE
 )
 _CODE_LINE = re.compile(
     r"^\s*(?:[{}\[\]]|\"[^\"\n]*\"\s*:|#include|#!|</?\w|//|/\*)|[;{}]\s*$"
