@@ -82,7 +82,9 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(
     assert len(ended.err.splitlines()) == 1
 
 
-def test_a_resumed_run_wants_the_same_files(upstream: Upstream, tmp_path: Path, book: str) -> None:
+def test_a_resumed_run_wants_the_same_files_where_they_are_large(
+    upstream: Upstream, tmp_path: Path, book: str
+) -> None:
     dead = CALM + '[[faults]]\nkind = "status"\nmodel = "mistralai/*"\nstatus = 403\n'
     shell = upstream(dead, tmp_path)
     ended = shell.run("ask", QUESTION, "-f", book, *TWO)
@@ -91,3 +93,9 @@ def test_a_resumed_run_wants_the_same_files(upstream: Upstream, tmp_path: Path, 
     assert refused.code == 2
     assert "give the same again: book.txt" in refused.err
     assert shell.run("ask", "--resume", "last", "-f", book, "--max-cost", "9").code == 4
+    notes = tmp_path / "notes.md"
+    notes.write_text("The date is open.", encoding="utf-8")
+    assert shell.run("ask", "What is open?", "-f", str(notes), *TWO).code == 3
+    assert shell.run("ask", "--resume", "last").code == 4, "small files are kept with the run"
+    report = json.loads(shell.run("show", "last", "--json").out)
+    assert report["query"]["documents"][0]["name"] == "notes.md"

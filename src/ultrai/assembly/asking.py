@@ -171,9 +171,11 @@ def nanos_of(amount: str | Decimal | float) -> int:
 def resumed_ask(ask: Ask, earlier: Report) -> Ask:
     """The earlier Run's question for whoever did not answer it; flags given now win.
 
-    Raises UsageError where its documents, whose texts no history holds, are not given again.
+    Raises UsageError where its documents are not given again and were too large to be kept.
     """
     query = earlier.query
+    if not ask.documents:
+        ask = replace(ask, documents=earlier.documents)
     _check_documents(ask, earlier)
     written = cast("Sequence[Mapping[str, object]]", query["messages"])
     messages = tuple(map(_message, written))

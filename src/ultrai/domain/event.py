@@ -6,7 +6,7 @@ back as it was.
 
 | type | also carries |
 |---|---|
-| run_started | facts: cocktail, created_at, query, tags, resumed_from |
+| run_started | facts: cocktail, created_at, query, tags, texts, resumed_from |
 | planned | facts: slots [{index, primary, candidates, …}], cost_usd {low, expected, high}, … |
 | slot_started | facts: primary, candidates |
 | attempt_started | facts: model, started_at, fallback, n_on_model, fit |

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from ultrai.domain.document import Document
 from ultrai.domain.event import Event, EventType
 from ultrai.domain.money import reported_nanos
 from ultrai.domain.notice import Notice
@@ -138,6 +139,7 @@ class ReportFold:
         self._elapsed_ms: int | None = None
         self._resumed_from: str | None = None
         self._query: Mapping[str, object] = {}
+        self._documents: tuple[Document, ...] = ()
         self._slots: list[_Slot] = []
         self._notices: list[Notice] = []
         self._summary: ReportFold | None = None
@@ -164,6 +166,7 @@ class ReportFold:
             slots=tuple(slot.value() for slot in self._slots),
             notices=tuple(self._notices),
             summary=self._summarised(),
+            documents=self._documents,
             resumed_from=self._resumed_from,
         )
 
@@ -188,6 +191,11 @@ class ReportFold:
         self._created_at = str(facts["created_at"])
         self._query = cast("Mapping[str, object]", facts["query"])
         self._resumed_from = cast("str | None", facts.get("resumed_from"))
+        texts = cast("Sequence[str]", facts.get("texts") or ())
+        known = cast("Sequence[Mapping[str, object]]", self._query.get("documents") or ())
+        self._documents = tuple(
+            Document(str(row["name"]), text) for row, text in zip(known, texts, strict=False)
+        )
 
     def _planned(self, event: Event) -> None:
         rows = cast("Sequence[Mapping[str, object]]", event.facts["slots"])

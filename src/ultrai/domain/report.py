@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from ultrai.domain.document import Document
 from ultrai.domain.money import format_usd
 from ultrai.domain.notice import Notice
 from ultrai.domain.outcome import (
@@ -168,7 +169,10 @@ class SummaryReport:
 
 @value
 class Report:
-    """The whole Run. `cocktail` is None where models were named one by one."""
+    """The whole Run. `cocktail` is None where models were named one by one.
+
+    `documents` are those that the Run was about, where they were small enough to be kept with it.
+    """
 
     id: str
     status: RunStatus
@@ -181,6 +185,7 @@ class Report:
     notices: tuple[Notice, ...] = ()
     resumed_from: str | None = None
     summary: SummaryReport | None = None
+    documents: tuple[Document, ...] = ()
 
     @property
     def answers(self) -> tuple[Answer, ...]:

@@ -45,6 +45,9 @@ from ultrai.policy.fallback import advice_for
 # the same refusal, and a refusal is cheaper to account for than a cancelled request.
 STOP_GRACE_S = 2.0
 
+KEPT_CHARACTERS = 65_536
+"""Documents of no more than this together are kept with the Run, so that it can be resumed."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
@@ -244,6 +247,9 @@ class Run:
         }
         if self._payer.tags:
             facts["tags"] = dict(self._payer.tags)
+        texts = [document.text for document in order.query.documents]
+        if texts and sum(map(len, texts)) <= KEPT_CHARACTERS:
+            facts["texts"] = texts
         if order.resumed_from is not None:
             facts["resumed_from"] = order.resumed_from
         self.feed.publish(EventType.RUN_STARTED, Body(facts=facts))

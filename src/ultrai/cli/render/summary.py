@@ -83,7 +83,7 @@ def next_commands(report: Report) -> list[tuple[str, str]]:
     run = report.id
     show = (f"ultrai show {run}", "read it again")
     export = (f"ultrai export {run} --format html", "a page to keep or pass on")
-    files = " -f …" if report.query.get("documents") else ""
+    files = " -f …" if report.query.get("documents") and not report.documents else ""
     resume = (f"ultrai ask --resume {run}{files}", "ask the unanswered again")
     why = (f"ultrai show {run} --failed-only", "each attempt and its failure")
     if report.status is RunStatus.REFUSED:
