@@ -20,6 +20,7 @@ class Books:
     """`posted`: nanodollars by generation id, with what was corrected, and whether they are known.
 
     `corrections`: by the state that came of them. `unasked`: Attempts still to be asked about.
+    `unpriced`: Attempts on models whose price nobody knew, so that nothing is posted for them.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -30,6 +31,7 @@ class Books:
     attempts: Counter[str] = field(default_factory=Counter)
     corrections: Counter[str] = field(default_factory=Counter)
     unasked: int = 0
+    unpriced: int = 0
     unbalanced: list[str] = field(default_factory=list)
 
 
@@ -76,6 +78,7 @@ def _look(path: Path, books: Books) -> list[str]:
             " FROM ledger_entries WHERE kind = 'settlement'"
         ):
             books.attempts[model] += 1
+            books.unpriced += nanos is None
             if generation_id is not None and nanos is not None:  # its price was known
                 books.posted[generation_id] = posted, not unknown
         for generation_id, posted, unknown, state in connection.execute(
