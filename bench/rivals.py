@@ -40,13 +40,14 @@ def running_upstream() -> Iterator[str]:
 
 
 def settings_for(address: str, home: Path, *, history: bool) -> ultrai.Settings:
-    """Defaults, but for the upstream and more seats than anything here takes."""
+    """Defaults, but for the upstream, more seats than anything here takes, and no cache."""
     return ultrai.Settings(
         home=home,
         key=Secret(KEY),
         base_url=f"{address}/api/v1",
         history=history,
         concurrency=2000,
+        cache="off",
     )
 
 

@@ -91,6 +91,7 @@ def ours(upstream: str, home: Path) -> Iterator[Running]:
         "OPENROUTER_BASE_URL": f"{upstream}/api/v1",
         "OPENROUTER_API_KEY": KEY,
         "ULTRAI_CONCURRENCY": "2000",
+        "ULTRAI_CACHE": "off",
     }
     ultrai = [sys.executable, "-m", "ultrai"]
     made = subprocess.run(

@@ -19,6 +19,7 @@ def surroundings(sim, home: Path, **environment: str) -> dict[str, str]:
         "PYTHONPATH": str(ROOT / "src"),
         "HOME": str(home),
         "ULTRAI_HOME": str(home / "state"),
+        "ULTRAI_CACHE": "off",  # whoever asks the same twice pays twice
         "OPENROUTER_BASE_URL": sim.base_url,
         "OPENROUTER_API_KEY": sim.api_key,
         "OPENROUTER_MANAGEMENT_KEY": sim.world.management_key,

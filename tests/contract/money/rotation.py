@@ -55,6 +55,7 @@ async def rotate_under_load(home: Path, *, rotations: int, grace_s: float) -> Ou
         environ = {
             "HOME": str(home),
             "ULTRAI_HOME": str(home / "state"),
+            "ULTRAI_CACHE": "off",
             "OPENROUTER_BASE_URL": sim.base_url,
             "OPENROUTER_API_KEY": f"file:{place}",
         }
