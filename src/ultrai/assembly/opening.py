@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ultrai.assembly.caching import cache_path
 from ultrai.assembly.key_desk import KeyDesk, no_management_key
 from ultrai.assembly.key_ring import KeyRing
 from ultrai.assembly.monitoring import Monitors, open_metrics, open_spans
@@ -158,7 +159,7 @@ class Pieces:
         from ultrai.store.answers import FileAnswers
 
         answers = FileAnswers(
-            settings.home / "answers.db",
+            cache_path(settings),
             max_bytes=settings.cache_max_mb * 1_000_000,
             ttl_s=settings.cache_ttl_s,
             now_s=lambda: self.clock.now().timestamp(),

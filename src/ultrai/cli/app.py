@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "history": ("ultrai.cli.history", "List past runs."),
     "show": ("ultrai.cli.show", "Show a past run."),
     "cost": ("ultrai.cli.cost", "Show what was spent, by day, model, tag and more."),
+    "cache": ("ultrai.cli.cache", "List, count and delete the answers that are kept."),
     "budget": ("ultrai.cli.budget", "Set, list and remove ceilings on what is spent."),
     "reconcile": ("ultrai.cli.reconcile", "Ask the upstream for costs that did not arrive."),
     "metrics": ("ultrai.cli.metrics", "Print what a monitor counts, for Prometheus."),
@@ -64,7 +65,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 # Each appears when its time comes; until then it is not in the help.
 LATER = frozenset(
-    "batch bench cache index".split()  # noqa: SIM905 - names
+    "batch bench index".split()  # noqa: SIM905 - names
 )
 
 
