@@ -23,16 +23,8 @@ class Command:
     async def deliver(self, alert: Alert) -> str | None:
         """It has ended with 0; else how. It is killed where nobody waits for it any more."""
         body = json.dumps(alert.to_dict(), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        nowhere = asyncio.subprocess.DEVNULL
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=nowhere,
-                stderr=nowhere,
-                env=dict(self.environ),
-                start_new_session=True,  # so that what it has started can be ended with it
-            )
+            process = await self._start()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             return f"{self.argv[0]} cannot be started: {reason}"
@@ -45,6 +37,28 @@ class Command:
                 await process.wait()
         code = process.returncode
         return None if code == 0 else f"{self.argv[0]} ended with {code}"
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        nowhere = asyncio.subprocess.DEVNULL
+        starting = asyncio.get_running_loop().create_task(
+            asyncio.create_subprocess_exec(
+                *self.argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=nowhere,
+                stderr=nowhere,
+                env=dict(self.environ),
+                start_new_session=True,  # so that what it has started can be ended with it
+            )
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # It may run already, and have started others.
+            with suppress(OSError, ValueError):
+                process = await starting
+                _kill(process)
+                await process.wait()
+            raise
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
