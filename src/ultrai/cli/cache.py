@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ultrai.cli.wishes import UltraiCommand, UltraiGroup, Wishes
+from ultrai.cli.wishes import GroupThatActs, UltraiCommand, Wishes
 
 if TYPE_CHECKING:
     from ultrai.cli.render.table import Line
@@ -18,9 +18,12 @@ _HOUR_S = 3600.0
 _MB = 1_000_000
 
 
-@click.group("cache", cls=UltraiGroup)
-def command() -> None:
-    """List, count and delete the answers that are kept for the same request."""
+@click.group("cache", cls=GroupThatActs, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def command(context: click.Context, *, as_json: bool) -> int:
+    """List, count and delete the answers that are kept for the same request; alone: count."""
+    return _count(context.obj, as_json=as_json) if context.invoked_subcommand is None else 0
 
 
 @command.command("ls", cls=UltraiCommand)
@@ -60,6 +63,10 @@ def list_(wishes: Wishes, *, model: str | None, limit: int, as_json: bool) -> in
 @click.pass_obj
 def stats(wishes: Wishes, *, as_json: bool) -> int:
     """Say how full the cache is, and by which settings."""
+    return _count(wishes, as_json=as_json)
+
+
+def _count(wishes: Wishes, *, as_json: bool) -> int:
     from ultrai.assembly.caching import open_shelf
     from ultrai.cli.output import write_json, write_text
     from ultrai.cli.render.phrases import count
