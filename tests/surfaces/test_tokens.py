@@ -44,11 +44,11 @@ def test_standard_input_stands_where_it_is_named(
     file = tmp_path / "a.txt"
     file.write_text("from a file")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("piped é".encode())))
-    found = read_texts([file, Path("-"), file])
+    found = read_texts([file, Path("-"), file], most_mb=64)
     assert [document.text for document in found] == ["from a file", "piped é", "from a file"]
     assert found[1].name == "-"
 
 
 def test_standard_input_is_read_once() -> None:
     with pytest.raises(UsageError, match="twice"):
-        read_texts([Path("-"), Path("-")])
+        read_texts([Path("-"), Path("-")], most_mb=64)

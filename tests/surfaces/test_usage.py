@@ -96,14 +96,14 @@ def test_a_misspelt_command_gets_the_nearest(capsys: Capture) -> None:
 def test_a_file_that_is_not_text_is_named(capsys: Capture, tmp_path: Path) -> None:
     binary = tmp_path / "picture.png"
     binary.write_bytes(b"\x89PNG\x00\xff")
-    assert "picture.png is not" in failing(capsys, "ask", "What?", "-f", str(binary))
+    assert "picture.png is binary, not text" in failing(capsys, "ask", "What?", "-f", str(binary))
 
 
 def test_a_file_that_is_too_large_is_named_with_the_limit(capsys: Capture, tmp_path: Path) -> None:
     large = tmp_path / "large.txt"
-    large.touch()
-    os.truncate(large, 64_000_001)
-    assert "larger than 64 MB" in failing(capsys, "ask", "What?", "-f", str(large))
+    with large.open("wb") as file:
+        file.truncate(1_000_000_000)
+    assert "larger than 64 MB: 1,000 MB" in failing(capsys, "ask", "What?", "-f", str(large))
 
 
 def test_an_unknown_cocktail_lists_the_valid_names(capsys: Capture) -> None:

@@ -47,4 +47,4 @@ def command(wishes: Wishes, /, **flags: Unpack[_AskFlags]) -> int:
         raise UsageError("--json and --jsonl exclude each other", hint="choose one of them")
     manner: Manner = Manner(json=flags["as_json"], jsonl=flags["as_jsonl"], plain=flags["plain"])
     streaming = False if flags["no_stream"] else None
-    return carry_out(wishes, replace(make_ask(flags), streaming=streaming), manner=manner)
+    return carry_out(wishes, replace(make_ask(flags, wishes), streaming=streaming), manner=manner)

@@ -1,4 +1,4 @@
-"""What a question is made of: the prompt, standard input, and text files as documents."""
+"""What a question is made of: the prompt, standard input, and files as documents."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from ultrai.cli.terminal import standard_input_is_terminal
 from ultrai.domain.document import Document
 from ultrai.domain.errors import UsageError
+from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.query import Message
+from ultrai.reading.reader import Reader
+from ultrai.reading.reading import Limits
 
 LIMIT_BYTES = 4_000_000
-LIMIT_FILE_BYTES = 64_000_000
 _STANDARD_INPUT = "-"
 
 
@@ -28,29 +30,40 @@ def compose_messages(prompt: str | None, *, system: str | None) -> tuple[Message
     return tuple(messages)
 
 
-def read_documents(paths: Sequence[Path]) -> tuple[Document, ...]:
-    """The files as documents, named by their file names; by their paths where names are shared.
+def read_documents(
+    paths: Sequence[Path], *, most_mb: int
+) -> tuple[tuple[Document, ...], tuple[Notice, ...]]:
+    """The files as documents, and what of them was not read; none larger than `most_mb`.
 
-    Raises UsageError for a file that is missing, unreadable, not text or larger than 64 MB.
+    They are named by their file names; by their paths where names are shared. Raises Unreadable, a
+    UsageError, for the first that gives no text.
     """
     many = Counter(path.name for path in paths)
-    return tuple(
-        Document(_printable(path.name if many[path.name] == 1 else str(path)), _read(path))
-        for path in paths
-    )
+    documents, notices = [], []
+    with Reader(Limits.of_megabytes(most_mb)) as reader:
+        for path in paths:
+            reading = reader.read(path)
+            name = _printable(path.name if many[path.name] == 1 else str(path))
+            documents.append(Document(name, reading.text))
+            if reading.remark:
+                remark = f"{name}: {reading.remark}"
+                notices.append(Notice(NoticeCode.DOCUMENT_INCOMPLETE, remark))
+    return tuple(documents), tuple(notices)
 
 
-def read_texts(paths: Sequence[Path]) -> tuple[Document, ...]:
-    """As `read_documents`; `-`, at most once, is standard input."""
+def read_texts(paths: Sequence[Path], *, most_mb: int) -> tuple[Document, ...]:
+    """The documents alone; `-`, at most once, is standard input."""
     names = [str(path) for path in paths]
     if names.count(_STANDARD_INPUT) > 1:
         raise UsageError("'-' is named twice, and standard input can be read once")
-    files = read_documents([path for path in paths if str(path) != _STANDARD_INPUT])
+    named = [path for path in paths if str(path) != _STANDARD_INPUT]
+    files, _ = read_documents(named, most_mb=most_mb)
     if _STANDARD_INPUT not in names:
         return files
-    data = sys.stdin.buffer.read(LIMIT_FILE_BYTES + 1)
+    limit = most_mb * 1_000_000
+    data = sys.stdin.buffer.read(limit + 1)
     place = names.index(_STANDARD_INPUT)
-    text = _decoded(data, "standard input", limit=LIMIT_FILE_BYTES)
+    text = _decoded(data, "standard input", limit=limit)
     return (*files[:place], Document(_STANDARD_INPUT, text), *files[place:])
 
 
@@ -70,18 +83,6 @@ def _read_input(is_implied: bool) -> str:  # noqa: FBT001 - one private caller
         )
     data = sys.stdin.buffer.read(LIMIT_BYTES + 1)
     return _decoded(data, "standard input").rstrip("\n")
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LIMIT_FILE_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UsageError(
-            f"cannot read {path}: {reason}", hint="name text files that can be read"
-        ) from error
-    return _decoded(data, str(path), limit=LIMIT_FILE_BYTES)
 
 
 def _printable(name: str) -> str:

@@ -35,7 +35,7 @@ def command(wishes: Wishes, /, **flags: Unpack[_PlanFlags]) -> int:
     from ultrai.cli.running import run_async
     from ultrai.cli.terminal import standard_output
 
-    ask = make_ask(flags)
+    ask = make_ask(flags, wishes)
     plan = run_async(_plan(wishes, ask))
     if flags["as_json"]:
         write_json(plan.to_dict())

@@ -15,6 +15,7 @@ from ultrai.domain.money import parse_usd
 from ultrai.domain.query import DEFAULT_MAX_TOKENS
 
 if TYPE_CHECKING:
+    from ultrai.cli.wishes import Wishes
     from ultrai.domain.ask import Ask
     from ultrai.domain.fitting import FitWish
 
@@ -99,7 +100,7 @@ def _subject_options() -> list[Callable[[Any], Any]]:
             multiple=True,
             type=click.Path(path_type=Path),
             metavar="PATH",
-            help="Text file that the question is about; repeatable; up to 64 MB.",
+            help="File that the question is about: text, code, HTML, PDF, DOCX; repeatable.",
         ),
         click.option(
             "--fit",
@@ -238,13 +239,15 @@ def fit_of(word: str | None) -> FitWish | None:
         ) from None
 
 
-def make_ask(flags: QuestionFlags) -> Ask:
+def make_ask(flags: QuestionFlags, wishes: Wishes) -> Ask:
     """The Ask that the flags amount to; reads standard input and files. Raises UsageError."""
     from ultrai.cli.files import compose_messages, read_documents
     from ultrai.domain.ask import Ask
     from ultrai.domain.query import Sampling
 
     check_question(flags)
+    most_mb = wishes.load_settings().max_file_mb if flags["files"] else 0
+    documents, notices = read_documents(flags["files"], most_mb=most_mb)
     ask = Ask(
         sampling=Sampling(flags["max_tokens"], flags["temperature"], flags["seed"]),
         synthesis=flags["synthesis"],
@@ -256,7 +259,8 @@ def make_ask(flags: QuestionFlags) -> Ask:
         user=flags["user"],
         feature=flags["feature"],
         tags=tags_of(flags["tags"]),
-        documents=read_documents(flags["files"]),
+        documents=documents,
+        notices=notices,
         fit=fit_of(flags["fit"]),
         pins=flags["pins"],
     )

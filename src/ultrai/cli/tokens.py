@@ -42,7 +42,7 @@ def command(
     from ultrai.cli.running import run_async
     from ultrai.cli.terminal import standard_error, standard_output
 
-    documents = read_texts(files)
+    documents = read_texts(files, most_mb=wishes.load_settings().max_file_mb)
     rows = run_async(_tokens(wishes, documents, models=models))
     if as_json:
         write_json(

@@ -47,6 +47,7 @@ class NoticeCode(StrEnum):
     ANSWERED_FROM_CACHE = "answered_from_cache"
     SHARED_IN_FLIGHT = "shared_in_flight"
     CACHE_FAILED = "cache_failed"
+    DOCUMENT_INCOMPLETE = "document_incomplete"
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class Settings:
     reasoning_headroom_tokens: int = 4000
     max_tokens_floor: int = 64
     shrink_floor_tokens: int | None = None
+    max_file_mb: int = 64
     free_may_become_paid: bool = False
     streaming: bool = True
     fit: FitWish = FitWish.AUTO

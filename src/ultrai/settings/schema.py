@@ -192,6 +192,7 @@ SCALARS: Final[Mapping[str, Rule]] = MappingProxyType(
         "reasoning_headroom_tokens": _count(0, 1_000_000),
         "max_tokens_floor": _count(1, 1_000_000),
         "shrink_floor_tokens": _count(1, 1_000_000, can_be_unset=True),
+        "max_file_mb": _count(1, 4000),
         "free_may_become_paid": TOGGLE,
         "streaming": TOGGLE,
         "fit": FitRule(),
