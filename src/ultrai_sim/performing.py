@@ -78,8 +78,10 @@ async def perform(
         seen.outcome = script.reply.ended
         return response
     finally:
+        # A cost that was told is billed, whatever broke behind it.
+        is_whole = script.reply.ended == "complete" or script.reply.has_told
         ending = Ending(
-            delivered=None if script.reply.ended == "complete" else script.reply.delivered,
+            delivered=None if is_whole else script.reply.delivered,
             cancelled=cancelled,
             billed=draft.billed and script.billed,
             latency=draft.latency,

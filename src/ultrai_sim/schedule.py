@@ -101,7 +101,7 @@ class Reply:
     so many seconds apart.
 
     ``delivered`` counts tokens while it is played, ``first_s`` is when the first one was sent;
-    ``ended`` tells how it ended.
+    ``has_told``: its usage went out. ``ended`` tells how it ended.
     """
 
     steps: Sequence[Step]
@@ -117,6 +117,7 @@ class Reply:
     advance: Callable[[float], None] | None = None
     delivered: int = 0
     first_s: float = 0.0
+    has_told: bool = False
     ended: str = field(default="cut", init=False)
 
 
@@ -154,8 +155,9 @@ async def _perform(
     pen: Pen, step: Send | Wait | Repeat | Jump, *, reply: Reply, began: float
 ) -> None:
     match step:
-        case Send(data, tokens):
+        case Send(data, tokens, role):
             await pen.write(data)
+            reply.has_told = reply.has_told or role == "usage"
             if tokens and not reply.delivered:
                 reply.first_s = asyncio.get_running_loop().time() - began
             reply.delivered += tokens

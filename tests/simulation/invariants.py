@@ -284,9 +284,16 @@ def _resumed_runs_complete(play: Play) -> Iterator[str]:
 
 
 def _was_limited(report: Report) -> bool:
-    """Whether nobody could have answered in some slot: models are retired, windows too small."""
+    """Whether nobody could have answered in some slot.
+
+    Models are retired, windows too small, and resumed runs share one minute of free requests.
+    """
     nobody = (FailureKind.MODEL_UNAVAILABLE, FailureKind.CONTEXT_TOO_LONG)
-    return any(slot.failure is not None and slot.failure.kind in nobody for slot in report.slots)
+    failed = [(slot.primary, slot.failure.kind) for slot in report.slots if slot.failure]
+    return any(
+        kind in nobody or (kind is FailureKind.RATE_LIMITED and primary.endswith(":free"))
+        for primary, kind in failed
+    )
 
 
 def _the_healed_world_answers(play: Play) -> Iterator[str]:

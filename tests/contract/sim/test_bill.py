@@ -145,3 +145,16 @@ def test_totals_and_activity_count_the_lines_that_are_left_out(monkeypatch):
         assert sum(map(Decimal, body[group].values())) == told["usd"]
     assert sum(row["requests"] for row in activity) == 14
     assert float(told["usd"]) == pytest.approx(sum(row["usage"] for row in activity))
+
+
+@pytest.mark.parametrize("kind", ["cut", "reset"])
+def test_a_cost_that_was_told_is_billed_though_the_stream_breaks_behind_it(kind):
+    async def story(sim):
+        await ask(sim, "openai/gpt-4o", stream=True, max_tokens=60)
+        return [str(line["cost_usd"]) for line in (await fetch(sim, "/sim/bill")).body["data"]]
+
+    refused = Fault(kind="refusal")  # its text is not among the tokens that are counted on the way
+    whole = with_simulator(World(seed=3, faults=[refused]), story)
+    broken = with_simulator(World(seed=3, faults=[refused, Fault(kind=kind, at="done")]), story)
+    assert broken == whole
+    assert float(broken[0]) > 0
