@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from ultrai_sim import Fault
-from ultrai_sim.faults import KINDS
+from ultrai_sim.faults import KINDS, SAID
 
 STATUSES = (
     400,
@@ -111,6 +111,11 @@ def draw_faults(source: Random, ids: list[str]) -> tuple[Fault, ...]:
 
 def draw_fault(source: Random, kind: str, ids: list[str]) -> Fault:
     """A fault of that kind, for one model or for all, on some attempts or on all."""
+    return Fault(kind=kind, **draw_options(source, kind), **draw_aim(source, ids))
+
+
+def draw_options(source: Random, kind: str) -> dict[str, Any]:
+    """What a fault of that kind needs, and half of what else it may be told."""
     options: dict[str, Any] = {}
     for name in sorted(KINDS[kind]):
         needed = name in _NEEDED.get(kind, ())
@@ -122,7 +127,21 @@ def draw_fault(source: Random, kind: str, ids: list[str]) -> Fault:
         options.pop("status", None)
     if "at" in options:
         options.pop("after", None)
-    return Fault(kind=kind, **options, **draw_aim(source, ids))
+    return options
+
+
+# Where UltrAI asks for something else than an answer, and so often what is worth a fault.
+ASIDE = ("models", "generation", "key")
+
+
+def draw_fault_aside(source: Random) -> Fault:
+    """A fault of any kind that may be there, beside the chats."""
+    kinds = [kind for kind in sorted(KINDS) if kind not in SAID]
+    options: dict[str, Any] = {"attempts": source.choice((None, (1,), (1, 2), (2, 3)))}
+    if source.random() < 0.2:
+        options["probability"] = source.choice((0.2, 0.8))
+    kind = source.choice(kinds)
+    return Fault(kind=kind, route=source.choice(ASIDE), **draw_options(source, kind), **options)
 
 
 def draw_aim(source: Random, ids: list[str]) -> dict[str, Any]:

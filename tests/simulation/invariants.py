@@ -359,7 +359,12 @@ def _the_budget_holds(play: Play) -> Iterator[str]:
 
 
 # Limits that a world must have come near, or it says nothing about them.
-PRESSED = ("a budget is half used", "a cap is half used", "a free minute is full")
+PRESSED = (
+    "a budget is half used",
+    "a cap is half used",
+    "a free minute is full",
+    "a kept answer is given",
+)
 
 
 def pressed(play: Play) -> Iterator[str]:
@@ -373,6 +378,8 @@ def pressed(play: Play) -> Iterator[str]:
             spent = sum(attempt.cost.nanos or 0 for _, attempt in _attempts(report))
             if spent * 2 > parse_usd(cap):
                 yield PRESSED[1]
+        if report is not None and any(s.answer and s.answer.cached for s in report.slots):
+            yield PRESSED[3]
     starts = _free_starts(play)
     for first, last in zip(starts, starts[FREE_PER_MINUTE - 1 :], strict=False):
         if last - first < 60:

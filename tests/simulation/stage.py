@@ -39,7 +39,7 @@ from ultrai.domain.report import Report
 from ultrai.domain.secret import Secret
 from ultrai.domain.stamp import stamp
 from ultrai.engine.handle import RunHandle
-from ultrai.settings.model import Settings
+from ultrai.settings.model import CACHE_EXACT, CACHE_OFF, Settings
 from ultrai.store.database import open_database
 from ultrai.testing import FixedClock, run_in_virtual_time
 from ultrai.testing.memory_transport import Link
@@ -248,7 +248,8 @@ class _Stage:
 
     def _switch_off(self) -> None:
         world = self.play.world
-        world.set_faults(())
+        # Who looks for what an answer has cost may still be told nothing, or nonsense.
+        world.set_faults([fault for fault in self.terms.faults if fault.route == "generation"])
         world.latency = Latency()
         world.money.bought += 1000
         world.money.free_tier = FreeTier(20, 1000)
@@ -313,7 +314,10 @@ class _Stage:
             max_attempts=terms.max_attempts,
             max_wait_s=terms.max_wait_s,
             pace_per_minute=terms.paces,
-            cocktails=tuple(_cocktail(q) for q in terms.questions if not q.named),
+            cocktails=tuple(
+                {_name(q): _cocktail(q) for q in terms.questions if not q.named}.values()
+            ),
+            cache=CACHE_EXACT if terms.cached else CACHE_OFF,
         )
 
     def _world(self) -> World:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 
-from tests.simulation.breakage import draw_faults
+from tests.simulation.breakage import draw_fault_aside, draw_faults
 
 from ultrai_sim import AccountTerms, Fault, KeyTerms, Latency
 
@@ -107,6 +107,7 @@ class WorldTerms:
     crash_at: str | None = None
     crash_after: int = 1  # the how-manieth time that point is reached
     budget_nanos: int | None = None  # one hard budget over everything
+    cached: bool = False  # whether answers are kept, and one question is asked again
     generation_lag_s: float = 0.0  # how late the upstream tells what an Attempt has cost
 
 
@@ -159,7 +160,23 @@ def draw_world(seed: int) -> WorldTerms:
     if pressing < 0.07:
         return _make_crowded(terms, source)
     books = Random(f"books {seed}")
-    return _make_bookish(terms, books) if books.random() < 0.12 else terms
+    if books.random() < 0.12:
+        terms = _make_bookish(terms, books)
+    aside = Random(f"aside {seed}")
+    if aside.random() < 0.15:
+        terms = replace(terms, faults=(*terms.faults, draw_fault_aside(aside)))
+    memory = Random(f"memory {seed}")
+    return _make_repetitive(terms, memory) if memory.random() < 0.2 else terms
+
+
+def _make_repetitive(terms: WorldTerms, source: Random) -> WorldTerms:
+    """The same where answers are kept: its first question is asked again, at once or later."""
+    again = replace(
+        terms.questions[0],
+        pause_s=source.choice((0.0, 0.5, 40.0)),
+        action=source.choice((None, None, None, "cancel")),
+    )
+    return replace(terms, questions=(*terms.questions, again), cached=True)
 
 
 def _make_bookish(terms: WorldTerms, source: Random) -> WorldTerms:

@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.document import Document
@@ -68,7 +69,6 @@ class Contexts:
         self.wish = wish
         self._retrieve_tokens = retrieve_tokens
         self._pins = find_pins(pins, query.documents)
-        self._task = task_of(query.prompt)
         self._fitted: dict[str, Fitted] = {}
         self._ways: dict[tuple[FitMode, int, str | None], Fitted] = {}
         self._estimates: dict[tuple[int, str | None], int] = {}
@@ -78,6 +78,11 @@ class Contexts:
         self._digest_is_here = asyncio.Event()
         self._relative: dict[str | None, float] = {}
         self._outlines: dict[tuple[int, int], Outline] = {}
+
+    @cached_property
+    def _task(self) -> Task:
+        """What the prompt asks for: looked at only where something has to be fitted."""
+        return task_of(self.query.prompt)
 
     @property
     def is_heavy(self) -> bool:

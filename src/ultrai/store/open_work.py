@@ -152,15 +152,18 @@ def sum_known(amounts: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(amounts) else None
 
 
+# Built once: the reconciler asks for it again and again.
+_SETTLED = (
+    select(OPEN_ATTEMPTS)
+    .where(OPEN_ATTEMPTS.c.settled == true())
+    .order_by(OPEN_ATTEMPTS.c.sent_at, OPEN_ATTEMPTS.c.run_id, OPEN_ATTEMPTS.c.slot)
+)
+
+
 def read_open_attempts(database: Database) -> list[OpenAttempt]:
     """Those that are over and whose cost is not known for good, the oldest first."""
-    query = (
-        select(OPEN_ATTEMPTS)
-        .where(OPEN_ATTEMPTS.c.settled == true())
-        .order_by(OPEN_ATTEMPTS.c.sent_at, OPEN_ATTEMPTS.c.run_id, OPEN_ATTEMPTS.c.slot)
-    )
     with database.engine.connect() as connection:
-        rows = connection.execute(query).all()
+        rows = connection.execute(_SETTLED).all()
     return [
         OpenAttempt(
             place=Place(row.run_id, row.slot, row.attempt),

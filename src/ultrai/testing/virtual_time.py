@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
 Result = TypeVar("Result")
 START_S = 1000.0
@@ -60,5 +64,28 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 def run_in_virtual_time(main: Coroutine[object, object, Result]) -> Result:
     """Run to the end on a fresh loop and return the result."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner, _own_interrupts():
         return runner.run(main)
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Let Ctrl-C break in at once.
+
+    A Runner that finds the default handler sets its own, and `signal` shows that one, with its
+    task and all that this holds, in an error that it swallows: as slow as what is held is large.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or before is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    signal.default_int_handler(number, frame)

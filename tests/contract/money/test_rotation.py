@@ -56,7 +56,9 @@ def test_many_refused_requests_read_the_file_anew_and_are_made_once_more(tmp_pat
     report = with_simulator(world, story)
     assert [len(slot.attempts) for slot in report.slots] == [1, 1]
     assert all(slot.answer is not None for slot in report.slots)
-    assert sorted(seen.status for seen in world.chats()) == [200, 200, 401, 401]
+    # Whoever asks after the first refusal was dealt with has the new key from the start.
+    statuses = sorted(seen.status for seen in world.chats())
+    assert statuses in ([200, 200, 401], [200, 200, 401, 401])
 
 
 def test_a_key_that_was_not_replaced_is_refused_once(tmp_path: Path) -> None:
