@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiohttp import web
+from aiohttp import web, web_app
 
 from ultrai_sim import World, make_app
 
@@ -25,3 +25,5 @@ async def served(world: World) -> AsyncIterator[web.Server]:
         yield runner.server
     finally:
         await runner.cleanup()
+        # It would hold this application, and with it the world, until a thousand others came.
+        web_app._cached_build_middleware.cache_clear()
