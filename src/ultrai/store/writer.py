@@ -12,8 +12,9 @@ answered may have taken place, so whatever is kept can be written twice without 
 ledger are kept whatever becomes of the Events beside them. `close` raises for Events that no flush
 spoke of, and for those only: Health may be forgotten.
 
-With `inline` there is no thread: every step runs where it is called. Under a virtual clock that is
-the only way, and what is written is the same.
+With `inline` there is no thread: what somebody waits for is written where it is called, the rest when
+the loop comes round again, or at once where no loop runs. Under a virtual clock that is the only way,
+and what is written is the same.
 
 Steps of the ledger that somebody waits for are written at once; meanwhile the next ones gather, so
 that under load many share a transaction. An Answer's settlement goes with the Answer.
@@ -171,7 +172,7 @@ class Writer:
     def _announce(self, *, urgent: bool) -> None:
         if self._inline:
             if urgent or self._delta_chars >= DELTA_CAP:
-                self._step(everything=False)
+                self._step_soon()
         elif urgent:
             if not self._events_wait:
                 self._events_wait = True
@@ -182,6 +183,21 @@ class Writer:
         elif self._delta_chars >= DELTA_CAP and not self._text_waits:
             self._text_waits = True
             self._rouse()
+
+    def _step_soon(self) -> None:
+        if self._events_wait:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._step(everything=False)
+        else:
+            self._events_wait = True
+            loop.call_soon(self._step_now)
+
+    def _step_now(self) -> None:
+        if self._events_wait and not self._closing:
+            self._step(everything=False)
 
     def _rouse(self) -> None:
         if self._thread is None:
