@@ -12,9 +12,9 @@ answered may have taken place, so whatever is kept can be written twice without 
 ledger are kept whatever becomes of the Events beside them. `close` raises for Events that no flush
 spoke of, and for those only: Health may be forgotten.
 
-With `inline` there is no thread: what somebody waits for is written where it is called, the rest when
-the loop comes round again, or at once where no loop runs. Under a virtual clock that is the only way,
-and what is written is the same.
+With `inline` there is no thread: what somebody waits for is written where it is called, the rest
+when the loop comes round again, or at once where no loop runs. Under a virtual clock that is the
+only way, and what is written is the same.
 
 Steps of the ledger that somebody waits for are written at once; meanwhile the next ones gather, so
 that under load many share a transaction. An Answer's settlement goes with the Answer.
