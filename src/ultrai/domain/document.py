@@ -8,10 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A source text. Its name says what kind of text it is, and is what answers cite."""
+    """A source text. Its name says what kind of text it is, and is what answers cite.
+
+    A part of a file says at which of the file's lines it begins, and how long the file is in all.
+    """
 
     name: str
     text: str
+    first_line: int = 1
+    file_characters: int | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether there is more of the file than this."""
+        return self.file_characters is not None
 
     @property
     def sha256(self) -> str:
@@ -20,4 +30,11 @@ class Document:
 
     def to_dict(self) -> dict[str, object]:
         """JSON types: which text it was, without the text."""
-        return {"name": self.name, "characters": len(self.text), "sha256": self.sha256}
+        shape: dict[str, object] = {
+            "name": self.name,
+            "characters": len(self.text),
+            "sha256": self.sha256,
+        }
+        if self.file_characters is not None:
+            shape |= {"first_line": self.first_line, "file_characters": self.file_characters}
+        return shape

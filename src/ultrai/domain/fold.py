@@ -194,7 +194,13 @@ class ReportFold:
         texts = cast("Sequence[str]", facts.get("texts") or ())
         known = cast("Sequence[Mapping[str, object]]", self._query.get("documents") or ())
         self._documents = tuple(
-            Document(str(row["name"]), text) for row, text in zip(known, texts, strict=False)
+            Document(
+                str(row["name"]),
+                text,
+                cast("int", row.get("first_line", 1)),
+                cast("int | None", row.get("file_characters")),
+            )
+            for row, text in zip(known, texts, strict=False)
         )
 
     def _planned(self, event: Event) -> None:

@@ -13,7 +13,6 @@ them in. It does not know prices, Slots or who is asked.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
@@ -21,10 +20,19 @@ from functools import cached_property
 
 from ultrai.domain.catalog import Model
 from ultrai.domain.document import Document
-from ultrai.domain.fitting import Fit, FitMode, FitWish, Lines, SourceFit
+from ultrai.domain.fitting import FitMode, FitWish, SourceFit
 from ultrai.domain.plan import PlannedCandidate
 from ultrai.domain.query import Message, Query
-from ultrai.engine.fitted import Fitted, all_lines, digested, holds, promised
+from ultrai.engine.fitted import (
+    Fitted,
+    all_lines,
+    digested,
+    file_tokens,
+    holds,
+    lines_of,
+    make_fit,
+    promised,
+)
 from ultrai.policy.chunking import LEAST_CHUNK_TOKENS, kind_of
 from ultrai.policy.cleaning import clean
 from ultrai.policy.compressing import compress
@@ -272,13 +280,18 @@ class Contexts:
         if mode not in self._complete:
             change = _cleaned if mode is FitMode.CLEANED else _as_it_is
             parts = [_shown(document, change(document)) for document in documents]
-            self._complete[mode] = show(self.query.messages, parts)
-        sizes = [text_tokens(document.text, tokenizer) for document in documents]
-        sources = tuple(
-            SourceFit(document.name, size, size, (all_lines(document),))
-            for document, size in zip(documents, sizes, strict=True)
-        )
-        return Fitted(self._complete[mode], Fit(mode, sources))
+            are_parts = any(document.is_part for document in documents)
+            self._complete[mode] = show(self.query.messages, parts, as_passages=are_parts)
+        sources = [
+            SourceFit(
+                document.name,
+                file_tokens(document, tokenizer),
+                text_tokens(document.text, tokenizer),
+                (all_lines(document),),
+            )
+            for document in documents
+        ]
+        return Fitted(self._complete[mode], make_fit(mode, sources, documents=documents))
 
     def _retrieved(self, limit: int, tokenizer: str | None) -> Fitted:
         if not self._pools:
@@ -301,7 +314,8 @@ class Contexts:
         shown = [passage for _, passage in picked.passages]
         messages = show(self.query.messages, shown, as_passages=True)
         remark = "" if pool.matches else _UNMATCHED
-        return Fitted(messages, Fit(FitMode.RETRIEVE, sources, remark=remark))
+        fit = make_fit(FitMode.RETRIEVE, sources, documents=self.query.documents, remark=remark)
+        return Fitted(messages, fit)
 
     def _compressed(self, limit: int, tokenizer: str | None) -> Fitted:
         left = limit - self.estimate(self.query.messages, tokenizer) - 1
@@ -318,7 +332,8 @@ class Contexts:
             parts[place], sources[place] = made
             left -= text_tokens(block_of(parts[place]) + "\n\n", tokenizer) + 1
         shown = [parts[place] for place in range(len(documents))]
-        fit = Fit(FitMode.COMPRESS, tuple(sources[place] for place in range(len(documents))))
+        told = [sources[place] for place in range(len(documents))]
+        fit = make_fit(FitMode.COMPRESS, told, documents=documents)
         return Fitted(show(self.query.messages, shown), fit)
 
     def _compression(
@@ -345,9 +360,9 @@ class Contexts:
         what = _SHORTENED if made.dropped_tokens else ""
         source = SourceFit(
             document.name,
-            tokens,
+            file_tokens(document, tokenizer),
             tokens - made.dropped_tokens,
-            _lines_of(document.text, made.kept),
+            lines_of(document, made.kept),
         )
         return _shown(document, made.text, what=what), source
 
@@ -367,7 +382,7 @@ def _shown(document: Document, text: str, *, what: str = "") -> Shown:
 def _source(document: Document, passages: Sequence[Shown], *, tokenizer: str | None) -> SourceFit:
     return SourceFit(
         document.name,
-        text_tokens(document.text, tokenizer),
+        file_tokens(document, tokenizer),
         sum(text_tokens(passage.text, tokenizer) for passage in passages),
         tuple(passage.lines for passage in passages),
     )
@@ -377,17 +392,3 @@ def _refusal(*, has_room: bool = True, has_all_pins: bool = True) -> str:
     if not has_all_pins:
         return "the pinned passages do not fit beside the question and the answer"
     return "" if has_room else "no passage fits beside the question and the answer"
-
-
-def _lines_of(text: str, spans: Sequence[tuple[int, int]]) -> tuple[Lines, ...]:
-    """The lines that the spans have a part in, ranges that touch as one."""
-    ends = [place for place, character in enumerate(text) if character == "\n"]
-    ranges: list[Lines] = []
-    for start, end in spans:
-        first = bisect_right(ends, start - 1) + 1
-        last = bisect_right(ends, max(start, end - 2)) + 1
-        if ranges and first <= ranges[-1].last + 1:
-            ranges[-1] = Lines(ranges[-1].first, max(last, ranges[-1].last))
-        else:
-            ranges.append(Lines(first, last))
-    return tuple(ranges)

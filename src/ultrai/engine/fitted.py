@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from ultrai.domain.document import Document
@@ -48,12 +49,17 @@ def promised(
     sizes = [text_tokens(document.text, tokenizer) for document in query.documents]
     share = min(1.0, left / max(1, sum(sizes)))
     sources = tuple(
-        SourceFit(document.name, size, int(size * share), (all_lines(document),))
+        SourceFit(
+            document.name,
+            file_tokens(document, tokenizer),
+            int(size * share),
+            (all_lines(document),),
+        )
         for document, size in zip(query.documents, sizes, strict=True)
     )
     return Fitted(
         messages,
-        Fit(FitMode.SUMMARISE, sources),
+        make_fit(FitMode.SUMMARISE, sources, documents=query.documents),
         most_tokens=limit,
         most_bound=bound_tokens(messages) + _MOST_BYTES_PER_TOKEN * left,
         tokenizer=tokenizer,
@@ -85,8 +91,54 @@ def holds(query: Query, promise: Fitted, *, level: Sequence[Part]) -> bool:
 
 def all_lines(document: Document) -> Lines:
     """From its first line to its last."""
-    ends = document.text.count("\n") + (not document.text.endswith("\n"))
-    return Lines(1, max(1, ends))
+    many = document.text.count("\n") + (not document.text.endswith("\n"))
+    return Lines(document.first_line, document.first_line + max(1, many) - 1)
+
+
+def file_tokens(document: Document, tokenizer: str | None) -> int:
+    """Estimated tokens of the file; where only a part of it is here, in proportion."""
+    tokens = text_tokens(document.text, tokenizer)
+    if document.file_characters is None:
+        return tokens
+    return round(tokens * document.file_characters / max(1, len(document.text)))
+
+
+def make_fit(
+    mode: FitMode, sources: Sequence[SourceFit], *, documents: Sequence[Document], remark: str = ""
+) -> Fit:
+    """The Fit; parts of one file are told together, and are never the whole of anything."""
+    if not any(document.is_part for document in documents):
+        return Fit(mode, tuple(sources), remark=remark)
+    if mode in (FitMode.WHOLE, FitMode.CLEANED):
+        mode = FitMode.RETRIEVE
+    files: dict[str, SourceFit] = {}
+    for each in sources:
+        known = files.get(each.name)
+        files[each.name] = (
+            each
+            if known is None
+            else SourceFit(
+                each.name,
+                max(known.tokens, each.tokens),
+                known.sent_tokens + each.sent_tokens,
+                (*known.passages, *each.passages),
+            )
+        )
+    return Fit(mode, tuple(files.values()), remark=remark)
+
+
+def lines_of(document: Document, spans: Sequence[tuple[int, int]]) -> tuple[Lines, ...]:
+    """The lines that the spans have a part in, ranges that touch as one."""
+    ends = [place for place, character in enumerate(document.text) if character == "\n"]
+    ranges: list[Lines] = []
+    for start, end in spans:
+        first = bisect_right(ends, start - 1) + document.first_line
+        last = bisect_right(ends, max(start, end - 2)) + document.first_line
+        if ranges and first <= ranges[-1].last + 1:
+            ranges[-1] = Lines(ranges[-1].first, max(last, ranges[-1].last))
+        else:
+            ranges.append(Lines(first, last))
+    return tuple(ranges)
 
 
 def _with(query: Query, promise: Fitted, *, level: Sequence[Part]) -> tuple[Message, ...]:
@@ -96,15 +148,16 @@ def _with(query: Query, promise: Fitted, *, level: Sequence[Part]) -> tuple[Mess
 
 
 def _fit(query: Query, level: Sequence[Part], *, family: str | None) -> Fit:
-    return Fit(
+    return make_fit(
         FitMode.SUMMARISE,
         tuple(
             SourceFit(
                 document.name,
-                text_tokens(document.text, family),
+                file_tokens(document, family),
                 sum(text_tokens(part.text, family) for part in level if part.document == place),
                 tuple(part.lines for part in level if part.document == place),
             )
             for place, document in enumerate(query.documents)
         ),
+        documents=query.documents,
     )

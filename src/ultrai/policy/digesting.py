@@ -22,7 +22,7 @@ from ultrai.domain.document import Document
 from ultrai.domain.fitting import Lines
 from ultrai.domain.query import Message
 from ultrai.domain.value import value
-from ultrai.policy.chunking import LEAST_CHUNK_TOKENS, ChunkKind, chunk_text, kind_of
+from ultrai.policy.chunking import LEAST_CHUNK_TOKENS, Chunk, ChunkKind, chunk_text, kind_of
 from ultrai.policy.compressing import compress
 from ultrai.policy.showing import Shown, block_of, one_line
 from ultrai.policy.tokens import bound_tokens, planned_tokens, scale_of, text_tokens
@@ -79,7 +79,7 @@ def part_tokens(documents: Sequence[Document], *, window: int) -> int:
 def outline(documents: Sequence[Document], *, part_tokens: int, most_tokens: int) -> Outline:
     """The parts, and levels enough for somebody who holds `most_tokens` of summaries."""
     parts = tuple(
-        Part(place, Lines(chunk.line, chunk.last_line), chunk.text)
+        Part(place, _lines_in(document, chunk), chunk.text)
         for place, document in enumerate(documents)
         for chunk in chunk_text(
             document.text,
@@ -94,6 +94,11 @@ def outline(documents: Sequence[Document], *, part_tokens: int, most_tokens: int
         many = [math.ceil(count / TOGETHER) for count in many]
         levels.append(sum(many))
     return Outline(parts, tuple(levels), part_tokens, most_tokens)
+
+
+def _lines_in(document: Document, chunk: Chunk) -> Lines:
+    before = document.first_line - 1
+    return Lines(before + chunk.line, before + chunk.last_line)
 
 
 def merged(parts: Sequence[Part]) -> tuple[Part, ...]:

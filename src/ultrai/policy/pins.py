@@ -38,7 +38,7 @@ def shown_pin(pin: Pin, document: Document) -> Shown:
     text = document.text
     start = text.rfind("\n", 0, pin.start) + 1
     end = text.find("\n", max(pin.start, pin.end - 1)) + 1 or len(text)
-    first = text.count("\n", 0, start) + 1
+    first = text.count("\n", 0, start) + document.first_line
     passage = text[start:end]
     last = first + passage.rstrip("\n").count("\n")
     return Shown(document.name, passage, Lines(first, last))
@@ -47,9 +47,15 @@ def shown_pin(pin: Pin, document: Document) -> Shown:
 def _find(written: str, documents: Sequence[Document]) -> Pin:
     match = _LINES.fullmatch(written.strip())
     if match is not None:
-        for place, document in enumerate(documents):
-            if match["name"] in (document.name, document.name.rpartition("/")[2]):
-                return _of_lines(place, document, match=match)
+        named = [
+            place
+            for place, document in enumerate(documents)
+            if match["name"] in (document.name, document.name.rpartition("/")[2])
+        ]
+        if named:  # of parts of one file, the last that begins before the line
+            before = [p for p in named if documents[p].first_line <= int(match["first"])]
+            place = before[-1] if before else named[0]
+            return _of_lines(place, documents[place], match=match)
     words = written.split()
     if words:
         pattern = re.compile(r"\s+".join(map(re.escape, words)))
@@ -66,9 +72,12 @@ def _find(written: str, documents: Sequence[Document]) -> Pin:
 def _of_lines(place: int, document: Document, *, match: re.Match[str]) -> Pin:
     first, last = int(match["first"]), int(match["last"])
     lines = document.text.splitlines(keepends=True)
-    if not first <= last <= len(lines):
+    before = document.first_line - 1
+    first, last = first - before, last - before
+    if not 1 <= first <= last <= len(lines):
+        there = f"{document.first_line} to {before + len(lines)}"
         raise UsageError(
-            f"--pin {match[0]}: {document.name} has lines 1 to {len(lines)}; nothing was sent",
+            f"--pin {match[0]}: {document.name} has lines {there}; nothing was sent",
             hint="name lines that it has, the first one first",
         )
     start = sum(map(len, lines[: first - 1]))

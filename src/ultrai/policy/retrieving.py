@@ -33,7 +33,7 @@ _JOINT = "\n\n````"  # what parts it from the next, and a fence that must be lon
 class Pool:
     """All chunks in order, of which document each is, and what each is worth to the question."""
 
-    names: tuple[str, ...]
+    documents: tuple[Document, ...]
     owners: tuple[int, ...]
     chunks: tuple[Chunk, ...]
     scores: tuple[float, ...]
@@ -62,8 +62,7 @@ def make_pool(documents: Sequence[Document], question: str) -> Pool:
         owners += [place] * len(mine)
         chunks += mine
     scores = score_all([chunk.text for chunk in chunks], question)
-    names = tuple(document.name for document in documents)
-    return Pool(names, tuple(owners), tuple(chunks), tuple(scores))
+    return Pool(tuple(documents), tuple(owners), tuple(chunks), tuple(scores))
 
 
 def pick(pool: Pool, pins: Sequence[Pin], *, most_tokens: int, tokenizer: str | None) -> Picked:
@@ -118,8 +117,10 @@ def _runs(places: Sequence[int], owners: Sequence[int]) -> Iterable[list[int]]:
 
 def _shown(pool: Pool, run: Sequence[int]) -> Shown:
     first, last = pool.chunks[run[0]], pool.chunks[run[-1]]
+    document = pool.documents[pool.owners[run[0]]]
+    before = document.first_line - 1
     return Shown(
-        name=pool.names[pool.owners[run[0]]],
+        name=document.name,
         text="".join(pool.chunks[place].text for place in run),
-        lines=Lines(first.line, last.last_line),
+        lines=Lines(before + first.line, before + last.last_line),
     )
