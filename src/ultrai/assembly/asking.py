@@ -18,7 +18,7 @@ from ultrai.domain.report import Report
 _HOTTEST = 2.0
 _OWN = ("messages", "max_tokens", "temperature", "seed", "documents")
 Documents = Sequence[Document] | Mapping[str, str]
-Sources = tuple[Documents, str | None, Sequence[str]]
+Sources = tuple[Documents, str | None, Sequence[str], str | None]
 Number = TypeVar("Number", int, float)
 
 
@@ -38,7 +38,7 @@ def ask_of(
     max_tokens, temperature, seed = sampling
     quorum, deadline_s, max_cost_usd = limits
     synthesis, strict, use_cache, streaming = modes
-    documents, fit, pins = sources
+    documents, fit, pins, index = sources
     _check_types(sampling, limits)
     for model, others in (backups or {}).items():
         if isinstance(others, str):
@@ -65,6 +65,7 @@ def ask_of(
             documents=documents_of(documents),
             fit=_wish(fit),
             pins=(pins,) if isinstance(pins, str) else tuple(pins),
+            index=_text(index, "index"),
         )
     )
 

@@ -30,6 +30,7 @@ from ultrai.settings.model import Settings
 
 if TYPE_CHECKING:
     from ultrai.assembly.access_desk import AccessDesk
+    from ultrai.assembly.indexes import Indexes
     from ultrai.domain.attempt import Account
     from ultrai.domain.catalog import Catalog, Endpoint
     from ultrai.domain.drift import Drift
@@ -98,6 +99,7 @@ class UltrAI:
         documents: Documents = (),
         fit: str | None = None,
         pins: Sequence[str] = (),
+        index: str | None = None,
         max_tokens: int = DEFAULT_MAX_TOKENS,
         temperature: float | None = None,
         seed: int | None = None,
@@ -114,7 +116,8 @@ class UltrAI:
         `prompt` is a text, or Messages. `cocktail` and `models` exclude each other; without both
         the default answers. `max_cost_usd` is a hard cap in USD, as text or Decimal. `documents`
         are texts by name that the prompt is about; `fit` says what to do where they are too long
-        for a model, and `pins` what of them every model gets.
+        for a model, and `pins` what of them every model gets. `index` names an Index whose
+        passages on the prompt are documents too.
 
         Raises UsageError, SettingsError, BudgetRefusal or CredentialsError before anything is
         sent; whatever happens afterwards is in the Report.
@@ -128,8 +131,9 @@ class UltrAI:
             sampling=(max_tokens, temperature, seed),
             limits=(quorum, deadline_s, max_cost_usd),
             modes=(synthesis, strict, cache, streaming),
-            sources=(documents, fit, pins),
+            sources=(documents, fit, pins, index),
         )
+        wanted, _ = await self._complete(wanted)
         opened = await self._open()
         with opened.monitors.over_refusals():
             return await opened.desk.ask(wanted)
@@ -145,6 +149,7 @@ class UltrAI:
         documents: Documents = (),
         fit: str | None = None,
         pins: Sequence[str] = (),
+        index: str | None = None,
         max_tokens: int = DEFAULT_MAX_TOKENS,
         temperature: float | None = None,
         seed: int | None = None,
@@ -169,7 +174,7 @@ class UltrAI:
             sampling=(max_tokens, temperature, seed),
             limits=(quorum, deadline_s, max_cost_usd),
             modes=(synthesis, strict, cache, streaming),
-            sources=(documents, fit, pins),
+            sources=(documents, fit, pins, index),
         )
         handle = await self.start(wanted)
         try:
@@ -184,14 +189,14 @@ class UltrAI:
 
         `watched`: somebody will read its Events; else its Answers are committed with its end.
         """
-        ask, earlier = await self._resumed(ask)
+        ask, earlier = await self._complete(ask)
         opened = await self._open()
         with opened.monitors.over_refusals():
             return await opened.desk.start(ask, earlier=earlier, watched=watched)
 
     async def plan(self, ask: Ask) -> Plan:
         """Who would be asked, what fits, what it may cost; spends nothing."""
-        ask, earlier = await self._resumed(ask)
+        ask, earlier = await self._complete(ask)
         return await (await self._open()).desk.foresee(ask, earlier=earlier)
 
     async def catalog(self, *, refresh: bool = False, keyless: bool = True) -> Catalog:
@@ -310,9 +315,17 @@ class UltrAI:
         meters = await (await self.books()).meters()
         return text_of(ledger_registry(meters), *([] if own is None else [own.registry]))
 
-    async def _resumed(self, ask: Ask) -> tuple[Ask, Report | None]:
+    @property
+    def indexes(self) -> Indexes:
+        """Folders whose files can be asked about."""
+        from ultrai.assembly.indexes import Indexes
+
+        return Indexes(self.settings)
+
+    async def _complete(self, ask: Ask) -> tuple[Ask, Report | None]:
+        """The Ask with what its Index has on the question, or with what its earlier Run asked."""
         if ask.resume is None:
-            return ask, None
+            return (ask if ask.index is None else await self.indexes.consult(ask)), None
         earlier = await self.report(ask.resume)
         return resumed_ask(ask, earlier), earlier
 

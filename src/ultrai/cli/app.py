@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ask": ("ultrai.cli.ask", "Ask a cocktail of models, or models by name."),
     "plan": ("ultrai.cli.plan", "Say who would be asked and at what price; spend nothing."),
     "tokens": ("ultrai.cli.tokens", "Say how many tokens a file makes, model by model."),
+    "index": ("ultrai.cli.index", "Keep folders so that they can be asked about."),
     "models": ("ultrai.cli.models", "List and search the catalogue."),
     "ready": ("ultrai.cli.ready", "Show which models of the cocktails can be asked now."),
     "cocktails": ("ultrai.cli.cocktails", "List the cocktails, or show one."),
@@ -65,7 +66,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 # Each appears when its time comes; until then it is not in the help.
 LATER = frozenset(
-    "batch bench index".split()  # noqa: SIM905 - names
+    "batch bench".split()  # noqa: SIM905 - names
 )
 
 

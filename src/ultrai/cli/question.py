@@ -34,6 +34,7 @@ class QuestionFlags(TypedDict):
     files: tuple[Path, ...]
     fit: str | None
     pins: tuple[str, ...]
+    index: str | None
     synthesis: str | None
     quorum: int | None
     deadline_s: float | None
@@ -114,6 +115,9 @@ def _subject_options() -> list[Callable[[Any], Any]]:
             metavar="TEXT",
             help="What every model gets of the files: words, or FILE:FIRST-LAST; repeatable.",
         ),
+        click.option(
+            "--index", metavar="NAME", help="Index that the question is about: 'ultrai index'."
+        ),
     ]
 
 
@@ -173,10 +177,10 @@ def question_options(function: Callable[..., int]) -> Callable[..., int]:
 def check_question(flags: QuestionFlags) -> None:
     """Refuse flags that exclude each other or that are not there yet. Raises UsageError."""
     _refuse_broken_text(flags)
-    taken = [name for name in ("prompt", "cocktail", "models", "system") if flags[name]]
+    taken = [name for name in ("prompt", "cocktail", "models", "system", "index") if flags[name]]
     if flags["resume"] is not None and taken:
         raise UsageError(
-            "--resume asks what its run asked; it takes no prompt and no models",
+            "--resume asks what its run asked; it takes no prompt, no models and no index",
             hint=f"for example: ultrai ask --resume {flags['resume']}",
         )
     if flags["cocktail"] is not None and flags["models"]:
@@ -205,6 +209,7 @@ def _refuse_broken_text(flags: QuestionFlags) -> None:
         *(("a model id (-m)", model) for model in flags["models"]),
         *(("the name of a file (-f)", str(path)) for path in flags["files"]),
         *(("a pin (--pin)", pin) for pin in flags["pins"]),
+        ("the name of an index (--index)", flags["index"]),
     ]
     for name, text in given:
         try:
@@ -263,6 +268,7 @@ def make_ask(flags: QuestionFlags, wishes: Wishes) -> Ask:
         notices=notices,
         fit=fit_of(flags["fit"]),
         pins=flags["pins"],
+        index=flags["index"],
     )
     if flags["resume"] is not None:
         return replace(ask, resume=flags["resume"])

@@ -29,7 +29,8 @@ class Ask:
     unanswered Slots are to be asked again, of these the `resume_slots` where it says which. `user`,
     `feature` and `tags` say on whose account it is. `notices` are what the surface has to remark on
     the request itself. `fit` is what to do with documents; `pins` are passages of them that every
-    model gets: their words, or `NAME:FIRST-LAST` for lines.
+    model gets: their words, or `NAME:FIRST-LAST` for lines. `index` names an Index whose
+    passages on the question are documents too.
     """
 
     messages: tuple[Message, ...] = ()
@@ -54,3 +55,4 @@ class Ask:
     documents: tuple[Document, ...] = ()
     fit: FitWish | None = None
     pins: tuple[str, ...] = ()
+    index: str | None = None

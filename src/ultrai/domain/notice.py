@@ -48,6 +48,7 @@ class NoticeCode(StrEnum):
     SHARED_IN_FLIGHT = "shared_in_flight"
     CACHE_FAILED = "cache_failed"
     DOCUMENT_INCOMPLETE = "document_incomplete"
+    INDEX_USED = "index_used"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ultrai.domain.value import value
 
@@ -51,6 +51,14 @@ class Terms:
     pairs: tuple[str, ...]
 
 
+@value
+class Rarity:
+    """In how many texts each term stands, by its first form, and how many texts there are."""
+
+    total: int
+    found_in: Mapping[str, int]
+
+
 def rank(chunks: Sequence[str], question: str) -> tuple[Scored, ...]:
     """All chunks, those first that have most to do with the question; of equals, the earlier."""
     scored = [Scored(index, score) for index, score in enumerate(score_all(chunks, question))]
@@ -61,17 +69,27 @@ def score_all(chunks: Sequence[str], question: str) -> list[float]:
     """The BM25 score of each chunk, in their order: 0 or more."""
     terms = terms_of(question)
     counted = [_count(fold(chunk), terms) for chunk in chunks]
-    average = sum(size for _, size in counted) / max(1, len(counted)) or 1.0
     found_in = Counter(term for counts, _ in counted for term in counts)
+    return _scores(counted, Rarity(len(counted), found_in))
+
+
+def score_known(chunks: Sequence[str], question: str, *, rarity: Rarity) -> list[float]:
+    """The same for some chunks of many, of which it is known how rare each term is."""
+    terms = terms_of(question)
+    return _scores([_count(fold(chunk), terms) for chunk in chunks], rarity)
+
+
+def _scores(counted: Sequence[tuple[dict[str, int], int]], rarity: Rarity) -> list[float]:
+    average = sum(size for _, size in counted) / max(1, len(counted)) or 1.0
     weights = {
-        term: math.log(1 + (len(counted) - many + 0.5) / (many + 0.5)) ** _RARITY
-        for term, many in found_in.items()
+        term: math.log(1 + (rarity.total - many + 0.5) / (many + 0.5)) ** _RARITY
+        for term, many in rarity.found_in.items()
     }
     scores = []
     for counts, size in counted:
         dampening = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * size / average)
         score = sum(
-            weights[term] * count * (_SATURATION + 1) / (count + dampening)
+            weights.get(term, 0.0) * count * (_SATURATION + 1) / (count + dampening)
             for term, count in counts.items()
         )
         scores.append(round(score, _DIGITS))
@@ -82,10 +100,17 @@ def terms_of(question: str) -> Terms:
     """The question's terms, each once, in their order."""
     folded = fold(question)
     words = dict.fromkeys(_forms(word) for word in _words(folded))
+    return Terms(tuple(words), pairs_of(question))
+
+
+def pairs_of(text: str) -> tuple[str, ...]:
+    """The pairs of characters, each once, of what is written without blanks between words."""
+    if text.isascii():
+        return ()
     pairs: dict[str, None] = {}
-    for run in _RUN.findall(folded):
+    for run in _RUN.findall(fold(text)):
         pairs.update(dict.fromkeys(run[i : i + 2] for i in range(max(1, len(run) - 1))))
-    return Terms(tuple(words), tuple(pairs))
+    return tuple(pairs)
 
 
 def fold(text: str) -> str:

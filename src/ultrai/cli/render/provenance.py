@@ -36,6 +36,11 @@ def messages_of(report: Report) -> list[tuple[str, str]]:
     told = [(str(message.get("role")), str(message.get("content"))) for message in messages]
     documents = cast("Sequence[Mapping[str, object]]", report.query.get("documents") or ())
     if documents:
-        names = (f"{one_line(str(d['name']))} ({d['characters']:,} characters)" for d in documents)
-        told.append(("documents", "\n".join(names)))
+        told.append(("documents", "\n".join(map(_document_line, documents))))
     return told
+
+
+def _document_line(document: Mapping[str, object]) -> str:
+    line = document.get("first_line")
+    where = "" if line is None else f" from line {line}"
+    return f"{one_line(str(document['name']))}{where} ({document['characters']:,} characters)"
