@@ -116,7 +116,9 @@ class Builder:
         ]
         todo: list[tuple[int, Found]] = []
         for root, path, excluded in work:
-            todo += [(root, found) for found in self._changed(root, path, excluded, count=count)]
+            todo += [
+                (root, found) for found in self._changed(root, path, excluded=excluded, count=count)
+            ]
         tell = self._workshop.tell
         for done, (root, found) in enumerate(todo):
             tell(IndexProgress(done, len(todo), found.path))
@@ -129,7 +131,7 @@ class Builder:
         )
 
     def _changed(
-        self, root: int, path: Path, excluded: Sequence[str], *, count: _Count
+        self, root: int, path: Path, *, excluded: Sequence[str], count: _Count
     ) -> list[Found]:
         """What has to be read; files that are gone are dropped here."""
         if not path.exists():

@@ -120,7 +120,9 @@ class IndexShelf:
                     " JOIN roots ON roots.id = files.root WHERE files.id = ?",
                     (file,),
                 ).fetchone()
-                if row is not None and not _is_as_it_was(*row):
+                if row is not None and not _is_as_it_was(
+                    Path(row[0]), row[1], size=row[2], modified_ns=row[3]
+                ):
                     changed.append(str(row[1]))
         return changed
 
@@ -177,10 +179,9 @@ def _existing(root: Path) -> Path:
     return place
 
 
-def _is_as_it_was(root: str, path: str, size: int, modified_ns: int) -> bool:
-    place = Path(root)
+def _is_as_it_was(root: Path, path: str, *, size: int, modified_ns: int) -> bool:
     try:
-        status = (place if place.is_file() else place / path).stat()
+        status = (root if root.is_file() else root / path).stat()
     except OSError:
         return False
     return (status.st_size, status.st_mtime_ns) == (size, modified_ns)

@@ -50,7 +50,7 @@ class UnreadableFolder(Exception):
 def look(root: Path, excluded: Sequence[str]) -> Iterator[Found | UnreadableFolder]:
     """The files below a folder, or the file itself, in the order of their names."""
     if root.is_file():
-        yield _found(root.name, root, root.stat())
+        yield _found(root.name, root, status=root.stat())
         return
     folders = [root]
     while folders:
@@ -69,7 +69,7 @@ def look(root: Path, excluded: Sequence[str]) -> Iterator[Found | UnreadableFold
             if entry.is_dir(follow_symlinks=False):
                 below.append(place)
             elif (status := _status(entry)) is not None:
-                yield _found(_below(root, place), place, status)
+                yield _found(_below(root, place), place, status=status)
         folders += reversed(below)
 
 
@@ -93,7 +93,7 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
     return status if stat.S_ISREG(status.st_mode) else None
 
 
-def _found(path: str, place: Path, status: os.stat_result) -> Found:
+def _found(path: str, place: Path, *, status: os.stat_result) -> Found:
     return Found(path, place, status.st_size, status.st_mtime_ns)
 
 
