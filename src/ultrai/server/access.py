@@ -65,12 +65,16 @@ class Access:
             return ask
         if TAG in ask.tags:
             raise bad_request(f"the tag {TAG!r} is the server's own", param="ultrai.tags")
-        for name in _named(ask):
-            if not key.allows(name):
-                message = f"this access key may not ask {name}"
-                raise Refused(Problem(403, "model_not_allowed", message, "model"))
+        self.check_models(ask, key)
         self._count(key)
         return replace(ask, tags={**ask.tags, TAG: key.id})
+
+    def check_models(self, ask: Ask, key: AccessKey | None) -> None:
+        """Raises Refused (403) where the key may not ask whom the Ask names."""
+        for name in () if key is None else _named(ask):
+            if key is not None and not key.allows(name):
+                message = f"this access key may not ask {name}"
+                raise Refused(Problem(403, "model_not_allowed", message, "model"))
 
     def _count(self, key: AccessKey) -> None:
         if key.per_minute is None:

@@ -17,11 +17,13 @@ from ultrai.server.front import App, DoorRules, Endpoint, Front
 from ultrai.server.live import LiveRuns
 from ultrai.server.models import Models
 from ultrai.server.openapi import Page, document
+from ultrai.server.page import WebPage
 from ultrai.server.probes import Probes
 from ultrai.server.problems import Problem
 from ultrai.server.repeats import Repeats
 from ultrai.server.runs import Runs
-from ultrai.server.wire import ChatRequest, RunRequest, encode
+from ultrai.server.views import Views
+from ultrai.server.wire import ChatRequest, RenderRequest, RunRequest, encode
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -57,6 +59,8 @@ def pages_of(runs: LiveRuns) -> Sequence[Page]:
         Page("GET", "/v1/models", models.list, "List what can be asked", "ask"),
         Page("GET", "/v1/models/{model:path}", models.show, "Show one of them", "ask"),
         *_native(Runs(runs, repeats)),
+        *_viewed(Views(runs)),
+        *_shown(WebPage()),
         Page("GET", "/healthz", probes.alive, "Whether the process lives"),
         Page("GET", "/readyz", probes.ready, "Whether it takes requests"),
         Page(
@@ -94,6 +98,30 @@ def _native(native: Runs) -> Sequence[Page]:
             *("POST", f"{_SLOT}/retry", native.retry_slot, "Ask a slot again", "ask"),
             statuses=(200, 201),
         ),
+    ]
+
+
+def _viewed(views: Views) -> Sequence[Page]:
+    costs = {"by": "string", "days": "integer"}
+    return [
+        Page("POST", "/v1/plan", views.plan, "Say what a run would cost", "ask", RunRequest),
+        Page(
+            *("POST", "/v1/documents", views.document, "Read a file that the body holds", "ask"),
+            query={"name": "string"},
+        ),
+        Page("POST", "/v1/render", views.render, "Markdown as safe HTML", "ask", RenderRequest),
+        Page(
+            *("GET", "/v1/readiness", views.readiness, "Which models can be asked now", "ask"),
+            query={"refresh": "boolean"},
+        ),
+        Page("GET", "/v1/costs", views.costs, "What was spent", "read", query=costs),
+    ]
+
+
+def _shown(page: WebPage) -> Sequence[Page]:
+    return [
+        Page("GET", "/", page.index, "The web page", media="text/html"),
+        Page("GET", "/web/{name:path}", page.file, "A file of the web page", media="text/plain"),
     ]
 
 

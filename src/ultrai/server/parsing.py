@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ultrai.assembly.asking import checked, messages_of, nanos_of
+from ultrai.assembly.asking import checked, documents_of, messages_of, nanos_of
 from ultrai.domain.ask import Ask, Commit
 from ultrai.domain.cocktail import AUTO, NO_SYNTHESIS, CocktailBook
+from ultrai.domain.document import Document
 from ultrai.domain.errors import ModelNotFound, UsageError
+from ultrai.domain.fitting import FitWish
 from ultrai.domain.notice import Notice, NoticeCode
 from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message, Role, Sampling
 from ultrai.policy.nearest import did_you_mean
@@ -131,6 +133,9 @@ def run_ask_of(body: bytes, book: CocktailBook) -> Ask:
         ),
         strict=bool(request.strict),
         user=request.user or None,
+        documents=documents_of([Document(d.name, d.text) for d in request.documents or ()]),
+        fit=None if request.fit is None else FitWish(request.fit),
+        pins=tuple(request.pins or ()),
         notices=tuple(map(_remark, remarks)),
     )
     return checked(_with_options(ask, _options(request), shape=shape))

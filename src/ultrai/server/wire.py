@@ -85,6 +85,19 @@ class ChatRequest(Struct):
     parallel_tool_calls: bool | None = None
 
 
+class DocumentText(Struct, forbid_unknown_fields=True):
+    """A text that the prompt is about; its name is what answers cite."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=1000)]
+    text: str
+
+
+class RenderRequest(Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/render`."""
+
+    text: str
+
+
 class RunRequest(Struct, forbid_unknown_fields=True):
     """The body of `POST /v1/runs`: the keywords of the library's `ask`.
 
@@ -110,6 +123,9 @@ class RunRequest(Struct, forbid_unknown_fields=True):
     model: _Id | None = None
     ultrai: UltraiOptions | None = None
     user: Annotated[str, Meta(max_length=200)] | None = None
+    documents: Annotated[list[DocumentText], Meta(max_length=1000)] | None = None
+    fit: Literal["auto", "whole", "retrieve", "summarise", "compress", "refuse"] | None = None
+    pins: Annotated[list[str], Meta(max_length=100)] | None = None
 
 
 PASSED_ON = (

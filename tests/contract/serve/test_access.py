@@ -18,7 +18,7 @@ from ultrai.server import access
 from ultrai.server.app import pages_of
 from ultrai.server.live import LiveRuns
 
-PUBLIC = {"/healthz", "/readyz", "/openapi.json"}
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/", "/web/{name:path}"}
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,8 @@ def test_every_route_wants_a_key_but_those_that_are_for_everybody() -> None:
         pages = pages_of(LiveRuns(house.session))
         assert {page.path for page in pages if page.scope is None} == PUBLIC
         for page in pages:
-            path = page.path.replace("{model:path}", ONE).format(run_id="run_x", slot="0")
+            path = page.path.replace("{model:path}", ONE).replace("{name:path}", "app.js")
+            path = path.format(run_id="run_x", slot="0")
             assert (await house.send(page.method, path)).status == (
                 200 if page.scope is None else 401
             )
