@@ -12,18 +12,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ultrai.server.chat import Chat
+from ultrai.server.dialect import CHAT_COMPLETIONS
 from ultrai.server.exchange import Exchange, Intake
 from ultrai.server.front import App, DoorRules, Endpoint, Front
 from ultrai.server.live import LiveRuns
+from ultrai.server.messages import MESSAGES
 from ultrai.server.models import Models
 from ultrai.server.openapi import Page, document
 from ultrai.server.page import WebPage
 from ultrai.server.probes import Probes
 from ultrai.server.problems import Problem
 from ultrai.server.repeats import Repeats
+from ultrai.server.responses import RESPONSES
 from ultrai.server.runs import Runs
 from ultrai.server.views import Views
-from ultrai.server.wire import ChatRequest, RenderRequest, RunRequest, encode
+from ultrai.server.wire import (
+    ChatRequest,
+    MessagesRequest,
+    RenderRequest,
+    ResponsesRequest,
+    RunRequest,
+    encode,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -53,9 +63,14 @@ def pages_of(runs: LiveRuns) -> Sequence[Page]:
     """Every route there is."""
     models, probes = Models(runs.session), Probes(runs.session, runs)
     repeats = Repeats()
-    chat = Chat(runs, repeats)
+    chat, responses, messages = (
+        Chat(runs, repeats, dialect=dialect).answer
+        for dialect in (CHAT_COMPLETIONS, RESPONSES, MESSAGES)
+    )
     pages = [
-        Page("POST", CHAT, chat.answer, "Ask a cocktail or a model", "ask", ChatRequest),
+        Page("POST", CHAT, chat, "Ask a cocktail or a model", "ask", ChatRequest),
+        Page("POST", "/v1/responses", responses, "As OpenAI's Responses", "ask", ResponsesRequest),
+        Page("POST", "/v1/messages", messages, "As Anthropic's Messages", "ask", MessagesRequest),
         Page("GET", "/v1/models", models.list, "List what can be asked", "ask"),
         Page("GET", "/v1/models/{model:path}", models.show, "Show one of them", "ask"),
         *_native(Runs(runs, repeats)),

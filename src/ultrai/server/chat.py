@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`: a cocktail, or one model, as OpenAI's clients ask for it.
+"""A cocktail, or one model, as clients of completions ask for it, in whatever dialect.
 
 A stream's head waits for the first text or `GRACE_S`, whichever comes first: what fails at once
 still gets its proper status, and nobody waits a second for a first byte.
@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from ultrai.domain.errors import UltraiError
 from ultrai.domain.event import Event
-from ultrai.domain.report import Report
-from ultrai.server.chunks import DONE, KEEP_ALIVE, Chunks, encode_chunk
+from ultrai.server.chunks import KEEP_ALIVE
+from ultrai.server.dialect import Dialect, Stream
 from ultrai.server.exchange import ClientGone, Exchange
 from ultrai.server.live import KEEP_ALIVE_S, LiveRun, LiveRuns, Watch
-from ultrai.server.parsing import Order, order_of
-from ultrai.server.problems import Problem, problem_of_error, problem_of_report
-from ultrai.server.rendering import completion_of, created_s, headers_of
+from ultrai.server.parsing import Order
+from ultrai.server.problems import problem_of_error, problem_of_report
+from ultrai.server.rendering import created_s, headers_of
 from ultrai.server.repeats import HEADER, Repeats, digest_of
 
 GRACE_S = 0.6
@@ -25,16 +25,18 @@ DETACH = b"x-ultrai-detach"
 
 
 class Chat:
-    """Answers requests of chat completions."""
+    """Answers requests for completions, in one dialect."""
 
-    def __init__(self, runs: LiveRuns, repeats: Repeats) -> None:
+    def __init__(self, runs: LiveRuns, repeats: Repeats, *, dialect: Dialect) -> None:
         self._runs = runs
         self._repeats = repeats
+        self._dialect = dialect
 
     async def answer(self, exchange: Exchange) -> None:
         """One request. Raises Refused, UltraiError and ClientGone before the answer has begun."""
+        exchange.error_shape = self._dialect.error
         body = await exchange.body()
-        order = order_of(body, self._runs.session.book)
+        order = self._dialect.order_of(body, self._runs.session.book)
         key = exchange.header(HEADER)
         if key is not None and await self._repeated(exchange, order, key=key, body=body):
             return
@@ -54,10 +56,10 @@ class Chat:
         exchange.watch(leaver.left)
         try:
             if order.stream:
-                await _Stream(exchange, order, leaver=leaver).run()
+                await _Stream(exchange, order, leaver=leaver, dialect=self._dialect).run()
             else:
                 live = await leaver.live()
-                await answer_report(exchange, order, report=await live.report())
+                await self._dialect.answer(exchange, order, report=await live.report())
         except (ClientGone, asyncio.CancelledError):
             leaver.left()
             raise
@@ -78,22 +80,13 @@ class Chat:
         finally:
             await exchange.unwatch()
         if not order.stream or problem_of_report(report) is not None:
-            await answer_report(exchange, order, report=report)
+            await self._dialect.answer(exchange, order, report=report)
             return True
-        chunks = Chunks(order, report.id, created=created_s(report))
+        chunks = self._dialect.stream(order, report.id, created=created_s(report))
         await exchange.begin_stream(headers_of(report))
         await exchange.write(chunks.replay(report))
         await exchange.end()
         return True
-
-
-async def answer_report(exchange: Exchange, order: Order, *, report: Report) -> None:
-    """The answer that a Run which is over amounts to."""
-    problem = problem_of_report(report)
-    if problem is not None:
-        await exchange.refuse(problem, headers_of(report))
-    else:
-        await exchange.answer_json(200, completion_of(order, report), headers=headers_of(report))
 
 
 class _Leaver:
@@ -125,9 +118,12 @@ def _leave(starting: asyncio.Task[LiveRun]) -> None:
 class _Stream:
     """One streamed answer."""
 
-    def __init__(self, exchange: Exchange, order: Order, *, leaver: _Leaver) -> None:
+    def __init__(
+        self, exchange: Exchange, order: Order, *, leaver: _Leaver, dialect: Dialect
+    ) -> None:
         self._exchange = exchange
         self._order = order
+        self._dialect = dialect
         self._leaver = leaver
         self._due_s = asyncio.get_running_loop().time() + GRACE_S
 
@@ -137,11 +133,11 @@ class _Stream:
             return
         handle = live.handle
         if handle is None:  # it was over at once
-            await answer_report(self._exchange, self._order, report=live.now)
+            await self._dialect.answer(self._exchange, self._order, report=live.now)
             return
         reader = handle.reader
         self._leaver.nudge = reader.nudge
-        chunks = Chunks(self._order, live.run_id, created=created_s(handle.now))
+        chunks = self._dialect.stream(self._order, live.run_id, created=created_s(handle.now))
         timer = _Timer(reader.nudge)
         try:
             while not chunks.is_over:
@@ -168,22 +164,17 @@ class _Stream:
         except UltraiError as error:
             if not self._exchange.has_begun:
                 raise
-            await self._tell(problem_of_error(error))
+            await self._exchange.write(self._dialect.broken(problem_of_error(error)))
+            await self._exchange.end()
             return None
 
-    async def _tell(self, problem: Problem) -> None:
-        row = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
-        shape = {"object": "chat.completion.chunk", "choices": [row], **problem.to_dict()}
-        await self._exchange.write(encode_chunk(shape) + DONE)
-        await self._exchange.end()
-
-    async def _send(self, live: LiveRun, chunks: Chunks, *, events: list[Event]) -> bool:
+    async def _send(self, live: LiveRun, chunks: Stream, *, events: list[Event]) -> bool:
         """Write what these Events add. False: the answer was given as one that is no stream."""
         data = chunks.take(events)
         if not self._exchange.has_begun:
             report = events[-1].report if events else None
             if report is not None and problem_of_report(report) is not None:
-                await answer_report(self._exchange, self._order, report=report)
+                await self._dialect.answer(self._exchange, self._order, report=report)
                 return False
             if not data and self._wait_s() > 0:
                 return True

@@ -74,6 +74,7 @@ class Exchange:
         self.status: int | None = None
         self.run_id: str | None = None
         self.has_begun = False
+        self.error_shape: Callable[[Problem], object] = Problem.to_dict
         self.is_left = False
 
     def header(self, name: bytes) -> str | None:
@@ -155,7 +156,7 @@ class Exchange:
     async def refuse(self, problem: Problem, headers: Headers = ()) -> None:
         """The whole answer, as an error."""
         await self.answer_json(
-            problem.status, problem.to_dict(), headers=[*problem.headers(), *headers]
+            problem.status, self.error_shape(problem), headers=[*problem.headers(), *headers]
         )
 
     async def begin_stream(self, headers: Headers = ()) -> None:

@@ -63,7 +63,11 @@ class Order:
 
 def order_of(body: bytes, book: CocktailBook) -> Order:
     """The Order. Raises Refused, ModelNotFound and UsageError; nothing was sent then."""
-    fields = decode(body)
+    return order_from(decode(body), book)
+
+
+def order_from(fields: dict[str, Any], book: CocktailBook) -> Order:
+    """The same of the body's fields."""
     _check_prefix(fields.get("model"), book)
     remarks = [*_check_awaited(fields), *_unknown(fields)]
     request = typed(fields, ChatRequest)

@@ -85,6 +85,45 @@ class ChatRequest(Struct):
     parallel_tool_calls: bool | None = None
 
 
+class ResponsesRequest(Struct):
+    """The body of `POST /v1/responses`."""
+
+    model: _Id
+    input: str | Annotated[list[dict[str, Any]], Meta(max_length=10_000)]
+    instructions: str | None = None
+    stream: bool | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: _Share | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    user: Annotated[str, Meta(max_length=200)] | None = None
+    reasoning: dict[str, Any] | None = None
+    text: dict[str, Any] | None = None
+    tools: Annotated[list[dict[str, Any]], Meta(max_length=1000)] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    ultrai: UltraiOptions | None = None
+
+
+class MessagesRequest(Struct):
+    """The body of `POST /v1/messages`."""
+
+    model: _Id
+    max_tokens: Annotated[int, Meta(ge=1, le=10_000_000)]
+    messages: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=10_000)]
+    system: str | list[dict[str, Any]] | None = None
+    stream: bool | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: _Share | None = None
+    top_k: Annotated[int, Meta(ge=0)] | None = None
+    stop_sequences: Annotated[list[str], Meta(max_length=16)] | None = None
+    tools: Annotated[list[dict[str, Any]], Meta(max_length=1000)] | None = None
+    tool_choice: dict[str, Any] | None = None
+    thinking: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    ultrai: UltraiOptions | None = None
+
+
 class DocumentText(Struct, forbid_unknown_fields=True):
     """A text that the prompt is about; its name is what answers cite."""
 
