@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import aiohttp
 from tests.contract.serve.house import ASKED, BACKUP, ONE, THREE, TWO, House, at_home, ended, until
@@ -141,24 +140,25 @@ def test_first_streams_the_first_completed_answer_whole() -> None:
     at_home(story, *slow, latency=Latency(per_token_s=0.001))
 
 
-def test_a_stream_begins_within_a_second_and_is_kept_alive() -> None:
+def test_a_stream_begins_before_the_upstream_has_and_is_kept_alive() -> None:
     async def story(house: House) -> None:
-        began = time.monotonic()
         body = {"model": ONE, "messages": ASKED, "stream": True, "max_tokens": 5}
         async with house.client.post(f"{house.url}/v1/chat/completions", json=body) as answer:
             assert answer.status == 200
             assert answer.headers["X-UltrAI-Status"] == "running"
             assert "X-UltrAI-Cost" not in answer.headers
             first = await answer.content.readline()
-            assert time.monotonic() - began < 1
             assert first.startswith(b":")
+            assert house.sim.world.in_flight
             rest = await answer.content.read()
             assert b"[DONE]" in rest
 
-    at_home(story, latency=Latency(head_s=1.5))
+    at_home(story, latency=Latency(head_s=3))
 
 
-def test_a_client_that_leaves_takes_its_run_along_within_three_tenths_of_a_second() -> None:
+def test_a_client_that_leaves_takes_its_run_along() -> None:
+    """The answer would take minutes, longer than a story may."""
+
     async def story(house: House) -> None:
         for stream in (True, False):
             before = len(house.sim.world.chats())
@@ -171,12 +171,10 @@ def test_a_client_that_leaves_takes_its_run_along_within_three_tenths_of_a_secon
                 await asyncio.sleep(0.1)
                 if not asking.cancel():
                     asking.result().close()
-            began = time.monotonic()
             await until(lambda: not house.sim.world.in_flight)
-            assert time.monotonic() - began < 0.3
             assert await ended(house) == "interrupted"
 
-    at_home(story, latency=Latency(head_s=0.05, per_token_s=0.1))
+    at_home(story, latency=Latency(head_s=0.05, per_token_s=5))
 
 
 def test_a_detached_run_goes_on_without_its_client() -> None:
