@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ultrai.settings.model import Settings
     from ultrai.store.answer_shelf import AnswerShelf
+    from ultrai.store.valkey_shelf import ValkeyShelf
 
 
 def cache_path(settings: Settings) -> Path:
@@ -18,10 +19,14 @@ def cache_path(settings: Settings) -> Path:
     return settings.home / "answers.db"
 
 
-def open_shelf(settings: Settings) -> AnswerShelf:
+def open_shelf(settings: Settings) -> AnswerShelf | ValkeyShelf:
     """The cache as a person looks at it; the caller closes it."""
     from ultrai.store.answer_shelf import AnswerShelf
 
+    if settings.valkey_url is not None:
+        from ultrai.store.valkey_shelf import ValkeyShelf
+
+        return ValkeyShelf(settings.valkey_url)
     return AnswerShelf(cache_path(settings))
 
 

@@ -7,6 +7,7 @@ a command that only reads the history never loads the HTTP client.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -37,9 +38,11 @@ from ultrai.settings.model import CACHE_OFF, OPENROUTER, Settings
 if TYPE_CHECKING:
     import aiohttp
 
+    from ultrai.store.answers import FileAnswers
     from ultrai.store.database import Database
     from ultrai.store.history import SqlHistory
     from ultrai.store.ledger import SqlLedger
+    from ultrai.store.valkey_answers import ValkeyAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +159,28 @@ class Pieces:
         """What remembers answers; None where the settings want none remembered."""
         if settings.cache_mode == CACHE_OFF:
             return None
-        from ultrai.store.answers import FileAnswers
-
-        answers = FileAnswers(
-            cache_path(settings),
-            max_bytes=settings.cache_max_mb * 1_000_000,
-            ttl_s=settings.cache_ttl_s,
-            now_s=lambda: self.clock.now().timestamp(),
-            inline=self.inline,
-        )
+        answers = self._open_answers(settings)
         stack.push_async_callback(answers.aclose)
         addresses = _addresses(settings)
         return Recall(answers, ttl_s=settings.cache_ttl_s, clock=self.clock, addresses=addresses)
+
+    def _open_answers(self, settings: Settings) -> FileAnswers | ValkeyAnswers:
+        """What keeps answers: a server that others share too, or a file."""
+        max_bytes, ttl_s = settings.cache_max_mb * 1_000_000, settings.cache_ttl_s
+        if settings.valkey_url is not None:
+            from ultrai.store.valkey_answers import ValkeyAnswers
+
+            owner = secrets.token_hex(8)
+            return ValkeyAnswers(settings.valkey_url, owner=owner, max_bytes=max_bytes, ttl_s=ttl_s)
+        from ultrai.store.answers import FileAnswers
+
+        return FileAnswers(
+            cache_path(settings),
+            max_bytes=max_bytes,
+            ttl_s=ttl_s,
+            now_s=lambda: self.clock.now().timestamp(),
+            inline=self.inline,
+        )
 
     async def _open_monitors(
         self,

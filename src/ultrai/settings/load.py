@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ from ultrai.settings.tables import (
 
 _EMBEDDED_DATABASE: Final = "sqlite:///"
 _POSTGRESQL: Final = ("postgres:", "postgresql:", "postgresql+")
+_VALKEY: Final = ("valkey://", "valkeys://", "redis://", "rediss://", "unix://")
 
 
 def load(
@@ -92,7 +94,6 @@ class Wishes:
 def _settings(wishes: Wishes, world: World, *, cocktails: CocktailFile) -> Settings:
     """All layers read into one value."""
     merged, refused = wishes.merged, wishes.refused
-    _refuse_valkey(merged.get(("valkey_url",)))
     base_url_entry = merged.get(("openrouter", "base_url"))
     base_url = read_base_url(base_url_entry) if base_url_entry else DEFAULT_BASE_URL
     found = read_key(merged.get(("openrouter", "api_key")), world, refused=refused)
@@ -108,6 +109,7 @@ def _settings(wishes: Wishes, world: World, *, cocktails: CocktailFile) -> Setti
         base_url=base_url,
         proxy=proxy_for(base_url, world.environ),
         database_url=_database_url(merged.get(("database_url",))),
+        valkey_url=_valkey_url(merged.get(("valkey_url",))),
         pace_per_minute=read_paces(merged),
         attribution=read_attribution(merged),
         cocktails=cocktails.cocktails,
@@ -159,7 +161,17 @@ def _database_url(entry: Entry | None) -> str | None:
     return text
 
 
-def _refuse_valkey(entry: Entry | None) -> None:
-    if entry and entry.text().strip():
-        hint = "leave it unset: limits and cache stay in this process"
-        raise entry.problem("is not available yet", hint=hint)
+def _valkey_url(entry: Entry | None) -> str | None:
+    """The address as it is written, or None for no server."""
+    text = entry.text().strip() if entry else ""
+    if not entry or not text:
+        return None
+    if not text.casefold().startswith(_VALKEY):
+        raise entry.problem(
+            "must start with valkey://, valkeys:// (TLS) or unix://", hint="or leave it unset"
+        )
+    if find_spec("valkey") is None:
+        raise entry.problem(
+            "needs the extra 'valkey'", hint="install it: pip install 'ultrai[valkey]'"
+        )
+    return text

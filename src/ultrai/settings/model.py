@@ -70,6 +70,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     environment: str | None = None
     database_url: str | None = field(default=None, repr=False)
+    valkey_url: str | None = field(default=None, repr=False)
     deadline_s: float | None = None
     max_attempts: int = 3
     backoff_base_s: float = 0.5

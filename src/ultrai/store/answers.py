@@ -11,7 +11,6 @@ Nothing here raises: a cache that fails is an empty one, and `take_problem` says
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,33 +19,19 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from ultrai.domain.kept import Claim, KeptAnswer
 from ultrai.store.answer_file import AnswerFile
+from ultrai.store.answer_payload import packed, unpacked
 from ultrai.store.claims import Claims
 
-FORMAT = 1
 QUEUE_CAP = 1000  # Answers that wait for the disk; more are not kept
 _USE_STEP_S = 60.0  # a use is written down when the last one is so old
-_DIGEST_BYTES = 16
 _ROW_BYTES = 200  # about what a row takes beside its payload
 _ROOM_AFTER = 0.9  # of the bound is left in use when room is made, so that it is seldom made
 
 
 _Result = TypeVar("_Result")
 _Found = tuple[str, bytes, float]
-
-
-class _Payload(msgspec.Struct, frozen=True):
-    """What a row holds. A payload of another `format` is as good as none."""
-
-    format: int
-    kept: KeptAnswer
-
-
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(_Payload)
 
 
 class FileAnswers:
@@ -131,7 +116,7 @@ class FileAnswers:
         stale = [(now_s, key) for key, _, used_s in rows if abs(now_s - used_s) >= _USE_STEP_S]
         if stale:
             self._later(partial(self._touch, stale))
-        found = ((key, _unpacked(key, payload)) for key, payload, _ in rows)
+        found = ((key, unpacked(key, payload)) for key, payload, _ in rows)
         return {key: kept for key, kept in found if kept is not None}
 
     def _claim(self, key: str) -> Claim:
@@ -143,10 +128,7 @@ class FileAnswers:
 
     def _keep(self, key: str, kept: KeptAnswer) -> None:
         self._done += 1
-        try:
-            payload = _packed(key, kept)
-        except UnicodeEncodeError:
-            payload = b""  # text that UTF-8 cannot hold
+        payload = packed(key, kept)
         if 0 < len(payload) <= self._max_bytes:
             row = _row(key, kept, payload=payload, now_s=self._now_s())
             self._file.work(partial(self._insert, row), otherwise=None)
@@ -201,24 +183,3 @@ def _row(key: str, kept: KeptAnswer, *, payload: bytes, now_s: float) -> Mapping
         "saved_nanos": kept.cost.nanos,
         "payload": payload,
     }
-
-
-def _packed(key: str, kept: KeptAnswer) -> bytes:
-    payload = _ENCODER.encode(_Payload(FORMAT, kept))
-    return _digest(key, payload) + payload
-
-
-def _unpacked(key: str, packed: bytes) -> KeptAnswer | None:
-    """The Answer; None where the row is damaged, or from another version."""
-    digest, payload = packed[:_DIGEST_BYTES], packed[_DIGEST_BYTES:]
-    if digest != _digest(key, payload):
-        return None
-    try:
-        row = _DECODER.decode(payload)
-    except msgspec.DecodeError:
-        return None
-    return row.kept if row.format == FORMAT else None
-
-
-def _digest(key: str, payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, digest_size=_DIGEST_BYTES, key=key.encode()[:64]).digest()

@@ -7,6 +7,7 @@ once both find it whole, and one killed in the middle leaves it as it was.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # Every revision in `migrations/versions`, oldest first; a test compares.
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# What alembic is at is a global of its module: two threads would work on one of their databases.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def ensure_server_schema(engine: Engine, label: str) -> None:
@@ -79,4 +82,5 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, "head")

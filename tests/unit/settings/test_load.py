@@ -248,7 +248,7 @@ def test_without_any_home_the_error_says_what_to_set(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("variable", "value", "cause"),
     [
-        ("ULTRAI_VALKEY_URL", "redis://canary@h", "is not available yet"),
+        ("ULTRAI_VALKEY_URL", "http://canary@h", "must start with valkey://"),
         ("ULTRAI_DATABASE_URL", "mysql://u:canary@h/d", "must start with sqlite:///"),
         ("ULTRAI_SYNTHESIS", "fuse", "is not available yet"),
     ],

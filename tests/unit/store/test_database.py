@@ -200,3 +200,12 @@ def test_a_database_that_another_process_sets_up_is_not_waited_for_for_ever(tmp_
     assert str(path) in str(caught.value)
     assert caught.value.hint
     open_database(path).close()
+
+
+def test_several_new_databases_at_once_are_each_made_whole(tmp_path):
+    paths = [tmp_path / f"{number}.db" for number in range(6)]
+    with ThreadPoolExecutor(len(paths)) as pool:
+        opened = list(pool.map(open_database, paths))
+    for database in opened:
+        assert schema.is_current(database.engine, "here")
+        database.close()
