@@ -33,7 +33,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(__file__).with_name("mutations.toml")
-COPIED = ("src", "tests", "pyproject.toml", "docs", "examples")
+COPIED = ("src", "tests", "bench", "scripts", "LICENSE", "pyproject.toml", "docs", "examples")
 PATIENCE_S = 900  # a machine may be busy; a test that hangs ends by its own limit
 LONGEST_TEST_S = 30
 WORLDS = 200
