@@ -7,13 +7,16 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 _LOOKED_AT = 20_000
-_MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".mkd", ".qmd", ".rmd"})
-_PROSE_SUFFIXES = frozenset({".txt", ".text", ".tex", ".rst", ".adoc", ".pdf", ".docx", ".epub"})
+# Of the last ones, what is read of them is Markdown (`ultrai.reading`).
+_MARKDOWN_SUFFIXES = frozenset(
+    {".md", ".markdown", ".mdx", ".mkd", ".qmd", ".rmd", ".html", ".htm", ".xhtml", ".docx"}
+)
+_PROSE_SUFFIXES = frozenset({".txt", ".text", ".tex", ".rst", ".adoc", ".pdf", ".epub"})
 _CODE_SUFFIX_WORDS = (
     ".py .pyi .js .mjs .cjs .jsx .ts .tsx .java .kt .kts .scala .groovy .go .rs .c .h .cc .cpp "
     ".cxx .hh .hpp .cs .fs .swift .m .mm .rb .php .pl .pm .lua .r .jl .dart .ex .exs .erl .hrl "
     ".hs .ml .mli .clj .cljs .lisp .el .scm .rkt .nim .zig .v .sv .vhd .sol .sh .bash .zsh .fish "
-    ".ps1 .bat .cmd .sql .css .scss .less .sass .vue .svelte .html .htm .xml .svg .json .jsonl "
+    ".ps1 .bat .cmd .sql .css .scss .less .sass .vue .svelte .xml .svg .json .jsonl "
     ".ndjson .yaml .yml .toml .ini .cfg .conf .env .csv .tsv .proto .graphql .tf .hcl .cmake "
     ".gradle .mk .make .dockerfile .patch .diff .asm .s .f90 .f .pas .vb .ipynb .log"
 )

@@ -16,7 +16,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ultrai.reading.reading import Format, Limits, Reading, Trouble, Unreadable
+from ultrai.reading.reading import (
+    Format,
+    Limits,
+    Reading,
+    Trouble,
+    Unreadable,
+    megabytes,
+)
 
 WORKER_SCRIPT = Path(__file__).with_name("worker_main.py")
 
@@ -52,9 +59,7 @@ class Converter:
             timer.cancel()
         if answer is None:
             self.close()
-            raise _lost(
-                name, process.returncode, overdue=self._limits if overdue.is_set() else None
-            )
+            raise _lost(name, process.returncode, limits=self._limits, is_overdue=overdue.is_set())
         if "trouble" in answer:
             raise Unreadable(
                 f"{name} {answer['message']}",
@@ -108,10 +113,10 @@ def _converse(
     return answer, text.decode()
 
 
-def _lost(name: str, code: int, *, overdue: Limits | None) -> Unreadable:
-    if overdue is not None:
+def _lost(name: str, code: int, *, limits: Limits, is_overdue: bool) -> Unreadable:
+    if is_overdue:
         return Unreadable(
-            f"{name} could not be read in {overdue.deadline_s:g} s",
+            f"{name} could not be read in {limits.deadline_s:g} s",
             trouble=Trouble.TOO_SLOW,
             hint="give a smaller part of it",
         )
@@ -119,8 +124,11 @@ def _lost(name: str, code: int, *, overdue: Limits | None) -> Unreadable:
         ending = signal.Signals(-code).name
     except ValueError:
         ending = f"code {code}"
+    # A parser in machine code that is given no more memory ends its process without a word.
+    memory = megabytes(limits.memory_bytes)
     return Unreadable(
-        f"{name} is damaged: what reads it broke off with {ending}",
+        f"{name} is damaged, or needs more than {memory} of memory: what reads it broke off with "
+        f"{ending}",
         trouble=Trouble.DAMAGED,
-        hint="repair or export it anew",
+        hint="repair or export it anew, or give a part of it",
     )

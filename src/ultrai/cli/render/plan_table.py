@@ -67,7 +67,7 @@ def _row(slot: PlannedSlot, candidate: PlannedCandidate) -> list[Cell]:
         Cell(candidate.role),
         Cell(one_line(candidate.model), Style.BOLD if first else Style.PLAIN),
         ready,
-        Cell(f"~{candidate.prompt_tokens:,} tok"),
+        Cell(f"~{candidate.prompt_tokens:,} tok" if candidate.prompt_tokens else "–"),
         Cell(f"≤ {candidate.max_tokens:,} tok"),
         Cell(bracket(candidate.low_nanos, candidate.bound_nanos)),
         Cell("" if candidate.expected_ms is None else f"~{duration(candidate.expected_ms)}"),
