@@ -18,8 +18,9 @@ from ultrai.assembly.key_desk import KeyDesk
 from ultrai.assembly.opening import Opened, Pieces, StoreRoom
 from ultrai.assembly.tuned import house_of
 from ultrai.domain.ask import Ask
+from ultrai.domain.catalog import Catalog
 from ultrai.domain.cocktail import CocktailBook
-from ultrai.domain.errors import StoreError, UsageError
+from ultrai.domain.errors import StoreError, UpstreamUnavailable, UsageError
 from ultrai.domain.event import Event
 from ultrai.domain.plan import Plan
 from ultrai.domain.query import DEFAULT_MAX_TOKENS, Message
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from ultrai.assembly.access_desk import AccessDesk
     from ultrai.assembly.indexes import Indexes
     from ultrai.domain.attempt import Account
-    from ultrai.domain.catalog import Catalog, Endpoint
+    from ultrai.domain.catalog import Endpoint
     from ultrai.domain.drift import Drift
     from ultrai.domain.overview import Check, Finding, ProbeResult, ReadinessRow, TokenRow
+    from ultrai.domain.saving import Saving
     from ultrai.engine.alerting import Alarm
     from ultrai.engine.handle import RunHandle
     from ultrai.engine.overview import Overview
@@ -259,6 +261,20 @@ class UltrAI:
         """A stored Run's Events. Raises NotFound."""
         store = await self._open_store()
         return await store.history.read_events(run_id)
+
+    async def savings(self, *, limit: int = 1000) -> tuple[int, Sequence[Saving]]:
+        """How many of the newest Runs were looked at, and what they did not spend.
+
+        At today's prices; without a catalogue what depends on them is not known.
+        """
+        from ultrai.policy.saving import savings_of
+
+        try:
+            catalog = await self.catalog()
+        except UpstreamUnavailable:
+            catalog = Catalog()
+        ids = [run.id for run in await self.runs(limit=limit)]
+        return len(ids), savings_of([await self.events(run_id) for run_id in ids], catalog)
 
     async def key_desk(self) -> KeyDesk:
         """The upstream's keys. Raises CredentialsError without a management key."""

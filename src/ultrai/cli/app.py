@@ -52,6 +52,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "history": ("ultrai.cli.history", "List past runs."),
     "show": ("ultrai.cli.show", "Show a past run."),
     "cost": ("ultrai.cli.cost", "Show what was spent, by day, model, tag and more."),
+    "savings": ("ultrai.cli.savings", "Show what was not spent, and how that is known."),
     "cache": ("ultrai.cli.cache", "List, count and delete the answers that are kept."),
     "budget": ("ultrai.cli.budget", "Set, list and remove ceilings on what is spent."),
     "reconcile": ("ultrai.cli.reconcile", "Ask the upstream for costs that did not arrive."),
