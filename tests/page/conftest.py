@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src"
 AXE = ROOT / "tests" / "clients" / "js" / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE_MS = 45_000
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)  # a busy machine is no failure
 # Without the last ones it looks for hosts of its maker's at every start.
 _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -41,7 +42,9 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         lacking("install Chromium (Debian, Ubuntu: apt-get install chromium)")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        running = playwright.chromium.launch(
+            executable_path=chromium, args=list(_FLAGS), timeout=2 * PATIENCE_MS
+        )
         yield running
         running.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.page.conftest import AXE, PATIENCE_MS, SOURCES, Site, lacking, served
+from tests.page.conftest import AXE, SOURCES, Site, lacking, served
 
 SCENARIO = """
 seed = 1
@@ -59,7 +59,7 @@ def test_a_question_is_priced_asked_and_answered_in_columns(site: Site) -> None:
     expect(page.locator("#estimate")).to_contain_text("5 models · expected $0.00")
     page.locator("#prompt").press("Control+Enter")
     expect(page.locator(".column")).to_have_count(5)
-    expect(page.locator(".follow")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".follow")).to_be_visible()
     expect(page.locator(".runbar")).to_contain_text("complete 5 of 5 answered")
     # The second slot's models fail until a backup answers, and the page says so.
     column = page.locator(".column").nth(1)
@@ -228,7 +228,8 @@ def test_access_keys_are_asked_for_and_kept_in_the_tab(browser: Browser, tmp_pat
         )
         key = made.stdout.split('"key": "')[1].split('"')[0]
         page = site.open()
-        page.wait_for_timeout(2_500)  # within which a server heeds a new key
+        while page.request.get(f"{site.url}/v1/models").status != 401:
+            page.wait_for_timeout(100)  # until the server heeds the new key
         page.reload()
         expect(page.locator("#key-dialog")).to_be_visible()
         page.fill("#key-field", key)
