@@ -16,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 import uvloop
+from folder import folder_rows
 from ledger import ledger_rows
 from measure import Sample, interleave, median_cpu_s, median_wall_s, ratio
 from memory import memory_rows
@@ -55,6 +56,7 @@ def main() -> int:
     rows += ledger_rows(quick=options.quick)
     rows += simulator_rows(quick=options.quick)
     rows += text_rows(quick=options.quick)
+    rows += folder_rows(quick=options.quick)
     rows += startup_rows(3 if options.quick else 9)
     if options.json:
         print(json.dumps({"machine": _machine(), "rows": [row.to_dict() for row in rows]}))
