@@ -54,7 +54,9 @@ RULES: Mapping[FailureKind, Rule] = {
         Retries.UP_TO_MAX, _NEXT, "let running requests settle, or add credit"
     ),
     FailureKind.CONTEXT_TOO_LONG: Rule(
-        Retries.NONE, _NEXT, "shorten the input, or name a model with a larger window"
+        Retries.NONE,
+        _NEXT,
+        "give long text as a file (-f): each model gets what it holds; or name a larger one",
     ),
     FailureKind.MODEL_UNAVAILABLE: Rule(
         Retries.NONE, _NEXT, "run `ultrai doctor` to see what serves instead"
